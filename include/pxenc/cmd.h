@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#ifndef PXENC_CMD_H
+#define PXENC_CMD_H
+
+#include <getopt.h>
+#include <stdbool.h>
+
+#include "pxenc/secret.h"
+#include "pxenc/status.h"
+
+/*
+ * A command is one file and one row in a table: its words ("secrets create"), what it takes, what
+ * it does in one line, and the function. argv[0] is the command's last word.
+ */
+struct px_command {
+	const char *words;
+	const char *takes;
+	const char *help;
+	enum px_status (*run)(int argc, char **argv);
+};
+
+extern const struct px_command px_commands[]; /* ends with words == NULL */
+
+enum px_status px_cmd_format(int argc, char **argv);
+enum px_status px_cmd_open(int argc, char **argv);
+enum px_status px_cmd_close(int argc, char **argv);
+enum px_status px_cmd_status(int argc, char **argv);
+enum px_status px_cmd_login(int argc, char **argv);
+enum px_status px_cmd_logout(int argc, char **argv);
+enum px_status px_cmd_set_cluster_key(int argc, char **argv);
+enum px_status px_cmd_secret_create(int argc, char **argv);
+enum px_status px_cmd_secret_update(int argc, char **argv);
+enum px_status px_cmd_secret_get(int argc, char **argv);
+enum px_status px_cmd_secret_list(int argc, char **argv);
+enum px_status px_cmd_secret_delete(int argc, char **argv);
+
+/* mount.pxenc: the exit code is mount(8)'s. */
+int px_mount_main(int argc, char **argv);
+
+/*
+ * The next option of a command, as getopt_long gives it, with -v and -h taken care of (help goes
+ * to standard output and ends the program); -1 after the last; '?' when it is wrong, which has
+ * been said. shorts begins with '+' or ':' never; it holds the command's own letters only.
+ */
+int px_next_option(const char *words, int argc, char **argv, const char *shorts,
+		   const struct option *longs);
+
+/* Rows that each command's table of long options begins with. */
+#define PX_COMMON_OPTIONS { "help", no_argument, NULL, 'h' }, { "verbose", no_argument, NULL, 'v' }
+
+/* Says how the command is used, on standard error. PX_USAGE. */
+enum px_status px_usage(const char *words);
+
+/* Asks a yes/no question on a terminal. PX_DECLINED where there is none, naming --force. */
+enum px_status px_confirm(const char *question);
+
+/* Asks for a secret on a terminal without echo. PX_USAGE where there is none. */
+enum px_status px_prompt_secret(const char *prompt, struct px_secret **ret_secret);
+
+#endif

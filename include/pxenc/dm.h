@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#ifndef PXENC_DM_H
+#define PXENC_DM_H
+
+#include <stdbool.h>
+
+#include "pxenc/cleanup.h"
+
+/* What device-mapper says about one dm-crypt mapping: its table's parameters, never its key. */
+struct px_dm_crypt {
+	char *cipher;	       /* "aes-xts-plain64" */
+	unsigned int key_bits; /* volume key */
+	bool keyring;	       /* the key lies in the kernel keyring, not in the table */
+	unsigned int sector_size;
+	bool discard;
+	bool deferred; /* goes at its last close */
+	int open_count;
+};
+
+/* -ENOENT: no such mapping. -EINVAL: not one crypt target. Other -errno: device-mapper failed. */
+int px_dm_crypt(const char *name, struct px_dm_crypt *ret_crypt) PX_MUST_CHECK;
+
+/* Parses the parameters of a crypt target's table line, for px_dm_crypt and its tests. -EINVAL. */
+int px_dm_crypt_parse(const char *params, struct px_dm_crypt *ret_crypt) PX_MUST_CHECK;
+
+void px_dm_crypt_clear(struct px_dm_crypt *crypt);
+
+static inline void px_dm_crypt_cleanup(struct px_dm_crypt *crypt)
+{
+	px_dm_crypt_clear(crypt);
+}
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#ifndef PXENC_FILE_H
+#define PXENC_FILE_H
+
+#include <stddef.h>
+
+#include "pxenc/secret.h"
+#include "pxenc/status.h"
+
+/*
+ * Files that an administrator names. They are opened once, checked on the descriptor (regular,
+ * owned by root or the caller, not writable by anyone else) and read from it.
+ */
+
+/* A text file of at most max bytes, NUL-terminated. what: "config", for messages. */
+enum px_status px_file_read(const char *path, const char *what, size_t max, char **ret_text,
+			    size_t *ret_len) PX_MUST_CHECK;
+
+/* A file that bears a secret: also not readable by group or others. One newline at the end goes. */
+enum px_status px_file_read_secret(const char *path, const char *what, size_t max,
+				   struct px_secret **ret_secret) PX_MUST_CHECK;
+
+/* Writes a whole buffer, through short writes and EINTR. 0 or -errno. */
+int px_write_all(int fd, const void *data, size_t len) PX_MUST_CHECK;
+
+#endif

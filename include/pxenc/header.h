@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#ifndef PXENC_HEADER_H
+#define PXENC_HEADER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pxenc/status.h"
+#include "pxenc/token.h"
+
+/*
+ * The allowlist for LUKS headers. LUKS2's JSON is checksummed, not authenticated: whoever can
+ * write to the disk can ask for cipher_null and still have the right key open it. So nothing is
+ * taken that we would not have written, or cryptsetup with plain options.
+ */
+
+/* What a LUKS2 header says, after the allowlist let it through. */
+struct px_header {
+	char *cipher;	       /* "aes-xts-plain64" */
+	uint64_t data_offset;  /* bytes */
+	unsigned int sector_size; /* bytes */
+	struct px_token *token;	  /* ours; NULL: the volume has none */
+	int token_id;		  /* LUKS2 token number, -1 with no token */
+};
+
+/*
+ * Checks a LUKS2 header's JSON (as crypt_dump_json gives it): one segment, type crypt, dynamic
+ * size, sane offset, cipher one of ours for segment and keyslots, known PBKDFs of bounded cost,
+ * one digest, no requirement, known flags, at most one token of ours, and that one parses.
+ * device_size in bytes bounds the offsets. PX_BAD_HEADER names what was refused.
+ */
+enum px_status px_header_check(const char *json, size_t len, uint64_t device_size,
+			       const char *device, struct px_header **ret_header);
+
+/* Whether a cipher specification ("aes-xts-plain64") is one of ours; key_bits is the volume
+ * key's. Used for LUKS1 and for --cipher too. */
+bool px_cipher_allowed(const char *cipher, unsigned int key_bits);
+
+void px_header_free(struct px_header **header);
+
+static inline void px_header_cleanup(struct px_header **header)
+{
+	px_header_free(header);
+}
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#ifndef PXENC_LOG_H
+#define PXENC_LOG_H
+
+#include <stdint.h>
+
+#include "pxenc/cleanup.h"
+#include "pxenc/status.h"
+
+/*
+ * Messages go to standard error as "NAME: text", one line each. Bytes that are not printable
+ * ASCII or UTF-8 are shown as '?': text from a header, a server or a file name cannot drive a
+ * terminal or forge a second line. Key bytes are never given to these functions.
+ */
+
+/* name: the program's invoked name, kept by reference. verbose: px_note and px_stage speak. */
+void px_log_init(const char *name, int verbose);
+
+/* Logs an error and returns status, so that a failure reads `return px_fail(PX_BUSY, "…")`. */
+enum px_status px_fail(enum px_status status, const char *fmt, ...) PX_PRINTF(2, 3);
+
+/* Logs "out of memory" and returns PX_NOMEM. */
+enum px_status px_nomem(void);
+
+/* Something the administrator should know, though the work goes on. */
+void px_warn(const char *fmt, ...) PX_PRINTF(1, 2);
+
+/* What is going on, with -v only. */
+void px_note(const char *fmt, ...) PX_PRINTF(1, 2);
+
+/* With -v only: "stage NAME: 12.3 ms", the time since *since_us; sets *since_us to now. */
+void px_stage(const char *name, int64_t *since_us);
+
+/* For tests and fuzzers: lines go to sink instead of standard error; NULL restores it. */
+void px_log_set_sink(void (*sink)(const char *line));
+
+#endif

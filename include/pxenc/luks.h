@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#ifndef PXENC_LUKS_H
+#define PXENC_LUKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pxenc/header.h"
+#include "pxenc/secret.h"
+#include "pxenc/status.h"
+#include "pxenc/token.h"
+
+/*
+ * One LUKS volume: libcryptsetup's context with its header loaded and let through the
+ * allowlist. libcryptsetup keeps process globals: one volume per process.
+ */
+struct px_luks;
+
+#define PX_SUBSYSTEM "pxenc" /* the LUKS2 subsystem label */
+
+/* Loads a header and checks it. device: a block device or a plain file.
+ * PX_NO_VOLUME, PX_BAD_HEADER, PX_KERNEL, PX_NOMEM. */
+enum px_status px_luks_load(const char *device, struct px_luks **ret_luks) PX_MUST_CHECK;
+
+struct px_luks_params {
+	const char *uuid;	  /* chosen by the caller, since a generated key's path has it */
+	const char *label;	  /* or NULL */
+	const char *cipher;	  /* "aes-xts-plain64" */
+	unsigned int key_bits;	  /* 512 */
+	unsigned int sector_size; /* bytes; 0: 4096 where the device's size allows, else 512 */
+	const char *secret;	  /* relative path for the LUKS2 token */
+	const char *store;	  /* "default" */
+	bool auto_open;
+};
+
+/*
+ * Makes a LUKS2 volume whose keyslot 0 opens with key: header, keyslot, LUKS2 token, and the
+ * seal for a generated key. Everything on the device is lost. The parameters are checked first,
+ * so that a refusal (PX_USAGE) leaves the device as it was. PX_BUSY, PX_KERNEL, PX_NOMEM.
+ */
+enum px_status px_luks_format(const char *device, const struct px_luks_params *params,
+			      const struct px_secret *key, struct px_luks **ret_luks) PX_MUST_CHECK;
+
+/* Adds a keyslot for a passphrase that the volume's key is proven by. PX_BAD_KEY, PX_KERNEL. */
+enum px_status px_luks_add_passphrase(struct px_luks *luks, const struct px_secret *key,
+				      const struct px_secret *passphrase) PX_MUST_CHECK;
+
+/* What was loaded; valid as long as luks. The token is NULL for LUKS1 and for foreign volumes. */
+const char *px_luks_device(const struct px_luks *luks);
+const char *px_luks_uuid(const struct px_luks *luks);
+int px_luks_version(const struct px_luks *luks); /* 1 or 2 */
+const char *px_luks_cipher(const struct px_luks *luks); /* "aes-xts-plain64" */
+unsigned int px_luks_key_bits(const struct px_luks *luks);
+const struct px_token *px_luks_token(const struct px_luks *luks);
+
+/*
+ * Before a key is used: for a generated key the seal must be there and right (PX_BAD_HEADER),
+ * on the very header that is loaded. For other keys there is nothing to check.
+ */
+enum px_status px_luks_verify_seal(struct px_luks *luks, const struct px_secret *key) PX_MUST_CHECK;
+
+/* Proves that the key opens the volume, without device-mapper: the LUKS2 token's keyslot when
+ * named_slot, else any. PX_BAD_KEY, PX_KERNEL. */
+enum px_status px_luks_test(struct px_luks *luks, const struct px_secret *key,
+			    bool named_slot) PX_MUST_CHECK;
+
+struct px_activate {
+	bool named_slot; /* the LUKS2 token's keyslot, no other */
+	bool readonly;
+	bool discard;
+};
+
+/* Activates the mapping /dev/mapper/name. PX_BUSY: the name is taken (the caller looks again at
+ * whose it is). PX_BAD_KEY, PX_KERNEL, PX_NOMEM. */
+enum px_status px_luks_activate(struct px_luks *luks, const char *name, const struct px_secret *key,
+				const struct px_activate *how) PX_MUST_CHECK;
+
+/*
+ * Removes a mapping: now (retrying for a moment, since udev opens fresh nodes), or deferred until
+ * its last user is gone. PX_BUSY, PX_NO_VOLUME (no such mapping), PX_KERNEL.
+ */
+enum px_status px_luks_deactivate(const char *name, bool deferred) PX_MUST_CHECK;
+
+void px_luks_free(struct px_luks **luks);
+
+static inline void px_luks_cleanup(struct px_luks **luks)
+{
+	px_luks_free(luks);
+}
+
+#endif

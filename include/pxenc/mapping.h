@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#ifndef PXENC_MAPPING_H
+#define PXENC_MAPPING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "pxenc/status.h"
+
+/*
+ * What sysfs says about dm-crypt mappings. Nothing here opens a device or asks device-mapper, so
+ * it answers even when the disk below is dead or the mapping is suspended.
+ */
+struct px_mapping {
+	char *name;    /* /dev/mapper/NAME */
+	char *dm_uuid; /* CRYPT-LUKS2-<32 hex digits>-NAME */
+	dev_t devno;   /* of the mapping */
+	dev_t slave;   /* of the device below; 0 when there is none or more than one */
+	char *slave_name; /* "sdb", or NULL */
+	bool suspended;
+	bool readonly;
+};
+
+/* All LUKS mappings (dm uuid CRYPT-LUKS1-… or CRYPT-LUKS2-…) of this machine, sorted by name.
+ * None, or no device-mapper at all, is an empty list. -ENOMEM or sysfs's error. */
+int px_mapping_list(struct px_mapping **ret_list, size_t *ret_count);
+
+/* The mapping called name, LUKS or not (dm_uuid tells). -ENOENT: none. */
+int px_mapping_by_name(const char *name, struct px_mapping *ret_mapping);
+
+/* The LUKS mapping whose only slave is this device. -ENOENT: none. */
+int px_mapping_by_slave(dev_t slave, struct px_mapping *ret_mapping);
+
+bool px_mapping_is_luks(const struct px_mapping *mapping);
+
+void px_mapping_clear(struct px_mapping *mapping);
+void px_mapping_list_free(struct px_mapping **list, size_t count);
+
+static inline void px_mapping_cleanup(struct px_mapping *mapping)
+{
+	px_mapping_clear(mapping);
+}
+
+#endif

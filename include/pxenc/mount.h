@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#ifndef PXENC_MOUNT_H
+#define PXENC_MOUNT_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "pxenc/status.h"
+
+/* One mount as libmount does it. */
+struct px_mount {
+	const char *source; /* /dev/mapper/NAME */
+	const char *target;
+	const char *fstype;
+	const char *options;   /* for the filesystem, or NULL */
+	const char *target_ns; /* -N: a pid or a namespace file, or NULL */
+	bool fake;	       /* -f: everything but the system call */
+	bool no_mtab;	       /* -n */
+	bool sloppy;	       /* -s */
+};
+
+/* PX_MOUNT with libmount's own words when it fails. */
+enum px_status px_mount(const struct px_mount *mount);
+
+/*
+ * Where a mapping is mounted in our own mount namespace: its targets, NULL-terminated
+ * (px_strv_free); none is NULL. It is known by its path or its number, since btrfs shows another
+ * number than its device's. -ENOMEM.
+ */
+int px_mount_targets(const char *source, dev_t device, char ***ret_targets);
+
+/* Whether the mapping is mounted at target (resolved). */
+bool px_mounted_at(const char *source, dev_t device, const char *target);
+
+#endif

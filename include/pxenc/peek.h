@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#ifndef PXENC_PEEK_H
+#define PXENC_PEEK_H
+
+/* What a look into a volume's header tells, from a child process that is given 2 seconds: a dead
+ * disk hangs the child, not the command. */
+struct px_peek {
+	char cipher[64];
+	char uuid[64];
+	char secret[1100]; /* relative path; "" for a volume without our LUKS2 token */
+	unsigned int key_bits;
+	int version;
+};
+
+/* 0; -ETIMEDOUT: the disk does not answer; -EINVAL: no header that pxenc takes; -errno. */
+int px_peek(const char *device, struct px_peek *ret_peek);
+
+#endif

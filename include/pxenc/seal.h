@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#ifndef PXENC_SEAL_H
+#define PXENC_SEAL_H
+
+#include <stddef.h>
+
+#include "pxenc/secret.h"
+#include "pxenc/status.h"
+
+/*
+ * The seal: an HMAC-SHA256 in our LUKS2 token over everything in the header whose change would
+ * alter what is read, written or trusted. Its key is HKDF-SHA256(secret, salt = uuid,
+ * info = "pxenc seal v1"). Only generated keys seal: under a human passphrase it would be a
+ * cheaper way to guess the passphrase than the keyslot's argon2id.
+ *
+ * Sealed: the uuid; the segment; the digest (its list of keyslots apart); the config (flags,
+ * requirements and sizes); our keyslot; our LUKS2 token but for the seal itself. Other keyslots
+ * are not: we never open them, and adding one takes the volume key.
+ */
+
+/* The canonical text that is sealed (sorted keys, no white space). -EINVAL, -ENOMEM. */
+int px_seal_text(const char *json, size_t len, const char *uuid, char **ret_text);
+
+/* The seal, base64url without padding. -errno. */
+int px_seal_make(const char *json, size_t len, const char *uuid, const struct px_secret *key,
+		 char **ret_seal);
+
+/* PX_OK when the header's seal is right under key; PX_BAD_HEADER when it is missing or wrong. */
+enum px_status px_seal_verify(const char *json, size_t len, const char *uuid,
+			      const struct px_secret *key, const char *device);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#ifndef PXENC_STORE_H
+#define PXENC_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pxenc/config.h"
+#include "pxenc/secret.h"
+#include "pxenc/status.h"
+
+/*
+ * What pxenc asks of the store. One px_store is one conversation with one pxenc-fetch, which is
+ * started at the first question and ended by px_store_free. No function here touches a socket.
+ *
+ * Paths are full paths in the store (px_path_full). All functions log the cause of a failure
+ * and return: PX_UNREACHABLE (by the deadline), PX_UNAUTHENTICATED, PX_FORBIDDEN, PX_NO_SECRET,
+ * PX_UNTRUSTED, PX_EXISTS, PX_USAGE (CA file, credentials), PX_NOMEM.
+ */
+struct px_store;
+
+/* The config is kept by reference and must outlive the store. deadline: see clock.h. */
+enum px_status px_store_new(const struct px_config *config, int64_t deadline,
+			    struct px_store **ret_store) PX_MUST_CHECK;
+
+enum px_get {
+	PX_GET_RAW = 0,
+	PX_GET_PASSPHRASE = 1, /* a JSON object with a member named by the path's full text or
+				  last component is a Portworx-written secret: that member */
+	PX_GET_MAYBE = 2,      /* PX_NO_SECRET is an answer, not an error: nothing is logged */
+};
+
+/* how: an OR of enum px_get. */
+enum px_status px_store_get(struct px_store *store, const char *path, unsigned int how,
+			    struct px_secret **ret_value) PX_MUST_CHECK;
+
+/*
+ * PX_EXISTS when there is one already. When an answer got lost, the truth is settled by a GET
+ * and compare, so PX_OK means that the store holds this value, and a failure other than
+ * PX_UNREACHABLE that it was not created by us.
+ */
+enum px_status px_store_create(struct px_store *store, const char *path,
+			       const struct px_secret *value) PX_MUST_CHECK;
+
+/* Replaces the value of a secret that exists. */
+enum px_status px_store_update(struct px_store *store, const char *path,
+			       const struct px_secret *value) PX_MUST_CHECK;
+
+enum px_status px_store_delete(struct px_store *store, const char *path) PX_MUST_CHECK;
+
+/* All paths below path ("" is the top), relative to it, sorted; NULL-terminated, caller frees
+ * with px_strv_free. An empty folder and none at all look the same. */
+enum px_status px_store_list(struct px_store *store, const char *path,
+			     char ***ret_paths) PX_MUST_CHECK;
+
+/*
+ * Logs in with a name and password given by hand, whatever is cached, and keeps the ACS token
+ * for this cluster on tmpfs, with the base path that later commands are to use.
+ */
+enum px_status px_store_login(struct px_store *store, const char *uid,
+			      const struct px_secret *password) PX_MUST_CHECK;
+
+/* Forgets every ACS token of this cluster and user of the machine. *ret_any: there was one. */
+enum px_status px_store_logout(const struct px_config *config, bool *ret_any) PX_MUST_CHECK;
+
+/* The base path that a login by hand asked for, if one is in force: replaces config's. */
+enum px_status px_store_session_base(struct px_config *config) PX_MUST_CHECK;
+
+void px_store_free(struct px_store **store);
+
+static inline void px_store_cleanup(struct px_store **store)
+{
+	px_store_free(store);
+}
+
+#endif

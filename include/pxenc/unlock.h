@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#ifndef PXENC_UNLOCK_H
+#define PXENC_UNLOCK_H
+
+#include <stdbool.h>
+
+#include "pxenc/cleanup.h"
+#include "pxenc/config.h"
+#include "pxenc/options.h"
+#include "pxenc/status.h"
+
+struct px_unlocked {
+	char *name;   /* of the mapping; NULL after a test */
+	bool created; /* by us; else it was there already, on this very device */
+};
+
+/*
+ * Opens the volume on device: the story of the design, from the header to the mapping. test:
+ * proves the key and makes no mapping (no device-mapper is needed, and a plain file will do).
+ * *ret_unlocked must be zeroed; it names nothing after a failure.
+ */
+enum px_status px_unlock(const char *device, const struct px_config *config,
+			 const struct px_options *options, bool test,
+			 struct px_unlocked *ret_unlocked) PX_MUST_CHECK;
+
+void px_unlocked_clear(struct px_unlocked *unlocked);
+
+static inline void px_unlocked_cleanup(struct px_unlocked *unlocked)
+{
+	px_unlocked_clear(unlocked);
+}
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "pxenc/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "pxenc/clock.h"
+#include "pxenc/file.h"
+
+#define LINE_MAX_BYTES 1024
+
+static struct {
+	const char *name;
+	int verbose;
+	void (*sink)(const char *line);
+} log_state = { .name = "pxenc" };
+
+void px_log_init(const char *name, int verbose)
+{
+	log_state.name = name;
+	log_state.verbose = verbose;
+}
+
+void px_log_set_sink(void (*sink)(const char *line))
+{
+	log_state.sink = sink;
+}
+
+/* Control characters (C1 in UTF-8 too) could drive a terminal or forge a line of the journal. */
+static void make_printable(char *text)
+{
+	unsigned char *p;
+
+	for (p = (unsigned char *)text; *p; p++) {
+		if (*p < 0x20 || *p == 0x7f)
+			*p = '?';
+		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+			*p = p[1] = '?';
+	}
+}
+
+/* One write(2) per line, so that lines of several processes do not mix. */
+static void emit(const char *prefix, const char *fmt, va_list args)
+{
+	char line[LINE_MAX_BYTES];
+	size_t used;
+	int n;
+
+	n = snprintf(line, sizeof(line), "%s: %s", log_state.name, prefix);
+	used = n < 0 ? 0 : (size_t)n;
+	if (used >= sizeof(line) - 1)
+		used = 0;
+	n = vsnprintf(line + used, sizeof(line) - used - 1, fmt, args);
+	if (n < 0)
+		return;
+	make_printable(line);
+	if (log_state.sink) {
+		log_state.sink(line);
+		return;
+	}
+	used = strlen(line);
+	line[used] = '\n';
+	/* There is nowhere left to report that standard error cannot be written. */
+	if (px_write_all(STDERR_FILENO, line, used + 1) < 0)
+		return;
+}
+
+enum px_status px_fail(enum px_status status, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	emit("", fmt, args);
+	va_end(args);
+	return status;
+}
+
+enum px_status px_nomem(void)
+{
+	return px_fail(PX_NOMEM, "out of memory");
+}
+
+void px_warn(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	emit("warning: ", fmt, args);
+	va_end(args);
+}
+
+void px_note(const char *fmt, ...)
+{
+	va_list args;
+
+	if (!log_state.verbose)
+		return;
+	va_start(args, fmt);
+	emit("", fmt, args);
+	va_end(args);
+}
+
+void px_stage(const char *name, int64_t *since_us)
+{
+	int64_t now = px_now_us();
+
+	px_note("stage %s: %.1f ms", name, (double)(now - *since_us) / 1000);
+	*since_us = now;
+}
