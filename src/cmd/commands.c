@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "pxenc/cmd.h"
+
+/* The command table, which is the help as well. A new command is one file and one row. */
+const struct px_command px_commands[] = {
+	{ "format",
+	  "DEVICE [--secret PATH | --cluster-key | --generate] [--fstype TYPE] [--auto]\n"
+	  "                    [--label L] [--cipher C] [--sector-size N] [--force]",
+	  "make DEVICE an encrypted volume whose key lies in the store", px_cmd_format },
+	{ "open", "DEVICE [NAME] [-o OPTIONS] [--test]",
+	  "unlock a volume as /dev/mapper/NAME, or only prove its key", px_cmd_open },
+	{ "close", "NAME|DEVICE [--deferred]", "lock a volume again", px_cmd_close },
+	{ "status", "[NAME|DEVICE …] [--json]", "show what is open, and how", px_cmd_status },
+	{ "secrets dcos login", "--username U [--password P | --password-stdin] [--base-path B]",
+	  "log this machine in to DC/OS, until the token expires or the machine restarts",
+	  px_cmd_login },
+	{ "secrets dcos logout", "", "forget the login", px_cmd_logout },
+	{ "secrets set-cluster-key", "--secret PATH",
+	  "make a secret the cluster-wide key: once, for all nodes", px_cmd_set_cluster_key },
+	{ "secrets create", "PATH [--value=V | --value-file F | --generate]", "create a secret",
+	  px_cmd_secret_create },
+	{ "secrets update", "PATH [--value=V | --value-file F | --generate] [--force]",
+	  "replace a secret's value", px_cmd_secret_update },
+	{ "secrets get", "PATH", "print a secret's value", px_cmd_secret_get },
+	{ "secrets list", "[PATH] [--json]", "list the secrets below a path", px_cmd_secret_list },
+	{ "secrets delete", "PATH [--force]", "delete a secret for good", px_cmd_secret_delete },
+	{ NULL, NULL, NULL, NULL },
+};

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include "pxenc/child.h"
+#include "pxenc/cmd.h"
+#include "pxenc/key.h"
+#include "pxenc/log.h"
+#include "pxenc/luks.h"
+#include "pxenc/probe.h"
+#include "pxenc/resolve.h"
+#include "pxenc/session.h"
+
+#define UUID_TEXT 37
+
+struct arguments {
+	const char *device;
+	const char *secret; /* --secret */
+	bool cluster_key, generate;
+	const char *fstype;
+	const char *label;
+	const char *cipher;
+	unsigned int sector_size;
+	bool auto_open, force;
+};
+
+/* Everything that is decided before the device is touched. */
+struct plan {
+	char uuid[UUID_TEXT];
+	struct px_choice choice;
+	struct px_secret *key;
+	bool created; /* the secret, by us */
+};
+
+static void plan_cleanup(struct plan *plan)
+{
+	px_choice_clear(&plan->choice);
+	px_secret_free(&plan->key);
+}
+
+static enum px_status parse_sector_size(const char *text, unsigned int *ret_size)
+{
+	static const unsigned int sizes[] = { 512, 1024, 2048, 4096 };
+	char known[8];
+	size_t i;
+
+	for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		snprintf(known, sizeof(known), "%u", sizes[i]);
+		if (strcmp(text, known) == 0) {
+			*ret_size = sizes[i];
+			return PX_OK;
+		}
+	}
+	return px_fail(PX_USAGE, "--sector-size takes 512, 1024, 2048 or 4096, not '%s'", text);
+}
+
+/* It becomes the name of a program: mkfs.TYPE. */
+static enum px_status parse_fstype(const char *text, const char **ret_fstype)
+{
+	if (!*text || text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789")])
+		return px_fail(PX_USAGE, "--fstype takes the name of a filesystem, not '%s'", text);
+	*ret_fstype = text;
+	return PX_OK;
+}
+
+static enum px_status take_option(struct arguments *args, int c)
+{
+	switch (c) {
+	case 's':
+		args->secret = optarg;
+		return PX_OK;
+	case 'k':
+		args->cluster_key = true;
+		return PX_OK;
+	case 'g':
+		args->generate = true;
+		return PX_OK;
+	case 't':
+		return parse_fstype(optarg, &args->fstype);
+	case 'a':
+		args->auto_open = true;
+		return PX_OK;
+	case 'l':
+		args->label = optarg;
+		return PX_OK;
+	case 'c':
+		args->cipher = optarg;
+		return PX_OK;
+	case 'z':
+		return parse_sector_size(optarg, &args->sector_size);
+	case 'F':
+		args->force = true;
+		return PX_OK;
+	default:
+		return PX_USAGE;
+	}
+}
+
+static enum px_status parse(int argc, char **argv, struct arguments *args)
+{
+	static const struct option longs[] = { PX_COMMON_OPTIONS,
+					       { "secret", required_argument, NULL, 's' },
+					       { "cluster-key", no_argument, NULL, 'k' },
+					       { "generate", no_argument, NULL, 'g' },
+					       { "fstype", required_argument, NULL, 't' },
+					       { "auto", no_argument, NULL, 'a' },
+					       { "label", required_argument, NULL, 'l' },
+					       { "cipher", required_argument, NULL, 'c' },
+					       { "sector-size", required_argument, NULL, 'z' },
+					       { "force", no_argument, NULL, 'F' },
+					       { NULL, 0, NULL, 0 } };
+	enum px_status st;
+	int c;
+
+	while ((c = px_next_option("format", argc, argv, "", longs)) != -1) {
+		st = take_option(args, c);
+		if (st)
+			return st;
+	}
+	if (argc - optind != 1)
+		return px_usage("format");
+	if ((args->secret != NULL) + args->cluster_key + args->generate > 1)
+		return px_fail(PX_USAGE, "give one of --secret, --cluster-key and --generate");
+	args->device = argv[optind];
+	return PX_OK;
+}
+
+/* O_EXCL on a block device: nobody has it mounted, mapped or swapped on. */
+static enum px_status check_unused(const char *device)
+{
+	px_auto(fd) int fd = -1;
+	struct stat st;
+
+	if (stat(device, &st) < 0)
+		return px_fail(PX_NO_VOLUME, "no such device %s: %s", device, strerror(errno));
+	if (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode))
+		return px_fail(PX_NO_VOLUME, "%s is neither a block device nor a file", device);
+	fd = open(device, O_RDWR | O_CLOEXEC | (S_ISBLK(st.st_mode) ? O_EXCL : 0));
+	if (fd < 0 && errno == EBUSY)
+		return px_fail(PX_BUSY, "%s is in use: see lsblk %s", device, device);
+	if (fd < 0)
+		return px_fail(PX_NO_VOLUME, "cannot open %s: %s", device, strerror(errno));
+	return PX_OK;
+}
+
+static enum px_status check_contents(const struct arguments *args)
+{
+	px_auto(free) char *what = NULL, *question = NULL;
+	enum px_status st;
+
+	if (args->force)
+		return PX_OK;
+	st = px_probe_contents(args->device, &what);
+	if (st || !what)
+		return st;
+	if (asprintf(&question, "%s holds a %s, which format would destroy", args->device, what) <
+	    0)
+		return px_nomem();
+	return px_confirm(question);
+}
+
+/* Version 4, as RFC 9562 has it. We choose it, since a generated key's path contains it. */
+static enum px_status make_uuid(char uuid[UUID_TEXT])
+{
+	unsigned char b[16];
+
+	if (getrandom(b, sizeof(b), 0) != sizeof(b))
+		return px_fail(PX_KERNEL, "no random numbers: %s", strerror(errno));
+	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
+	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
+	snprintf(uuid, UUID_TEXT,
+		 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
+		 b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
+		 b[15]);
+	return PX_OK;
+}
+
+/* A key of its own, in the store before the device is touched. */
+static enum px_status generate_key(struct px_session *session, struct plan *plan)
+{
+	char path[sizeof("volumes//1") + UUID_TEXT];
+	enum px_status st;
+	int r;
+
+	snprintf(path, sizeof(path), "volumes/%s/1", plan->uuid);
+	st = px_resolve_path(session->config, path, &plan->choice);
+	if (st)
+		return st;
+	plan->choice.because = "generated";
+	r = px_key_generate(&plan->key);
+	if (r < 0)
+		return px_fail(PX_KERNEL, "cannot make a key: %s", strerror(-r));
+	st = px_store_create(session->store, plan->choice.path, plan->key);
+	plan->created = st == PX_OK;
+	return st;
+}
+
+static enum px_status fetch_key(struct px_session *session, struct plan *plan)
+{
+	enum px_status st;
+
+	st = px_store_get(session->store, plan->choice.path, PX_GET_PASSPHRASE, &plan->key);
+	return st ? st : px_key_check_new(plan->key, plan->choice.path);
+}
+
+/* Which key: as told; else the cluster key if one is set; else a generated one. */
+static enum px_status choose_key(struct px_session *session, const struct arguments *args,
+				 struct plan *plan)
+{
+	enum px_status st = PX_NO_SECRET;
+
+	if (args->secret)
+		st = px_resolve_path(session->config, args->secret, &plan->choice);
+	else if (!args->generate)
+		st = px_resolve_cluster(session->config, session->store, &plan->choice);
+	if (st == PX_OK)
+		return fetch_key(session, plan);
+	if (st != PX_NO_SECRET)
+		return st;
+	if (args->cluster_key)
+		return px_fail(PX_NO_SECRET, "no cluster key is set: pxenc secrets set-cluster-key "
+					     "--secret PATH");
+	return generate_key(session, plan);
+}
+
+/* XTS takes two keys of 256 bits; the others take one. */
+static unsigned int key_bits(const char *cipher)
+{
+	return strstr(cipher, "-xts-") ? 512 : 256;
+}
+
+static enum px_status format_device(const struct arguments *args, const struct px_session *session,
+				    const struct plan *plan, struct px_luks **ret_luks)
+{
+	const char *cipher = args->cipher ? args->cipher : "aes-xts-plain64";
+	struct px_luks_params params = { .uuid = plan->uuid,
+					 .label = args->label,
+					 .cipher = cipher,
+					 .key_bits = key_bits(cipher),
+					 .sector_size = args->sector_size,
+					 .secret = plan->choice.relative,
+					 .store = session->config->store,
+					 .auto_open = args->auto_open };
+
+	return px_luks_format(args->device, &params, plan->key, ret_luks);
+}
+
+/* A key that locks nothing would lie in the store for ever. */
+static void take_back_key(struct px_session *session, const struct plan *plan)
+{
+	if (plan->created && px_store_delete(session->store, plan->choice.path) != PX_OK)
+		px_warn("the generated key at '%s' locks nothing: delete it", plan->choice.path);
+}
+
+static enum px_status run_mkfs(const char *fstype, const char *source)
+{
+	px_auto(free) char *program = NULL;
+	int r, status = 0;
+
+	if (asprintf(&program, "/sbin/mkfs.%s", fstype) < 0)
+		return px_nomem();
+	r = px_child_run((const char *const[]){ program, source, NULL }, true, &status);
+	if (r < 0)
+		return px_fail(PX_MOUNT, "cannot make a filesystem: %s: %s", program, strerror(-r));
+	if (status)
+		return px_fail(PX_MOUNT,
+			       "%s failed on %s (status %d): the volume is encrypted, but "
+			       "empty",
+			       program, source, status);
+	return PX_OK;
+}
+
+static enum px_status make_filesystem(const struct arguments *args, const struct plan *plan,
+				      struct px_luks *luks)
+{
+	const struct px_activate how = { .named_slot = true };
+	char name[sizeof("pxenc-") + UUID_TEXT], source[sizeof("/dev/mapper/") + sizeof(name)];
+	enum px_status st, closed;
+
+	snprintf(name, sizeof(name), "pxenc-%s", plan->uuid);
+	snprintf(source, sizeof(source), "/dev/mapper/%s", name);
+	st = px_luks_activate(luks, name, plan->key, &how);
+	if (st)
+		return st;
+	st = run_mkfs(args->fstype, source);
+	closed = px_luks_deactivate(name, false);
+	return st ? st : closed;
+}
+
+static void report(const struct arguments *args, const struct plan *plan)
+{
+	printf("%s: LUKS2 volume %s, key %s (%s)\n", args->device, plan->uuid, plan->choice.path,
+	       plan->choice.because);
+	if (!args->fstype)
+		printf("%s: no filesystem yet: pxenc open %s data, mkfs.ext4 /dev/mapper/data, "
+		       "pxenc close data\n",
+		       args->device, args->device);
+}
+
+static enum px_status format(const struct arguments *args)
+{
+	__attribute__((cleanup(plan_cleanup))) struct plan plan = { 0 };
+	px_auto(session) struct px_session session = { 0 };
+	px_auto(luks) struct px_luks *luks = NULL;
+	enum px_status st;
+
+	st = check_unused(args->device);
+	if (!st)
+		st = check_contents(args);
+	if (!st)
+		st = make_uuid(plan.uuid);
+	if (!st)
+		st = px_session_open(&session);
+	if (!st)
+		st = choose_key(&session, args, &plan);
+	if (st)
+		return st;
+	st = format_device(args, &session, &plan, &luks);
+	if (st) {
+		take_back_key(&session, &plan);
+		return st;
+	}
+	px_session_close(&session);
+	if (args->fstype)
+		st = make_filesystem(args, &plan, luks);
+	report(args, &plan);
+	return st;
+}
+
+enum px_status px_cmd_format(int argc, char **argv)
+{
+	struct arguments args = { 0 };
+	enum px_status st;
+
+	st = parse(argc, argv, &args);
+	return st ? st : format(&args);
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "pxenc/child.h"
+#include "pxenc/clock.h"
+#include "pxenc/cmd.h"
+#include "pxenc/log.h"
+#include "pxenc/luks.h"
+#include "pxenc/mapping.h"
+#include "pxenc/mount.h"
+#include "pxenc/probe.h"
+#include "pxenc/store.h"
+#include "pxenc/unlock.h"
+
+struct arguments {
+	struct px_options options;
+	const char *device;
+	const char *target;
+	const char *target_ns;
+	bool fake, no_mtab, sloppy;
+	int verbose;
+};
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: mount.pxenc DEVICE DIR [-fnrsvw] [-o OPTIONS] [-t pxenc.FSTYPE] "
+			"[-N NAMESPACE]\n");
+	return PX_USAGE;
+}
+
+/* mount -t pxenc.ext4 says what is inside. */
+static enum px_status take_type(struct arguments *args, const char *type)
+{
+	const char *dot = strchr(type, '.');
+
+	if (!dot)
+		return PX_OK;
+	if (!dot[1])
+		return px_fail(PX_USAGE, "-t %s lacks the type after the dot", type);
+	free(args->options.fstype);
+	args->options.fstype = strdup(dot + 1);
+	return args->options.fstype ? PX_OK : px_nomem();
+}
+
+static enum px_status take_option(struct arguments *args, int c)
+{
+	switch (c) {
+	case 'f':
+		args->fake = true;
+		return PX_OK;
+	case 'n':
+		args->no_mtab = true;
+		return PX_OK;
+	case 's':
+		args->sloppy = true;
+		return PX_OK;
+	case 'v':
+		args->verbose = 1;
+		return PX_OK;
+	case 'r':
+		return px_options_parse(&args->options, "ro");
+	case 'w':
+		return px_options_parse(&args->options, "rw");
+	case 'o':
+		return px_options_parse(&args->options, optarg);
+	case 't':
+		return take_type(args, optarg);
+	case 'N':
+		args->target_ns = optarg;
+		return PX_OK;
+	default:
+		return usage();
+	}
+}
+
+static enum px_status parse(int argc, char **argv, struct arguments *args)
+{
+	enum px_status st;
+	int c;
+
+	while ((c = getopt(argc, argv, "fnsvrwo:t:N:")) != -1) {
+		st = take_option(args, c);
+		if (st)
+			return st;
+	}
+	if (argc - optind != 2)
+		return usage();
+	args->device = argv[optind];
+	args->target = argv[optind + 1];
+	px_log_init("mount.pxenc", args->verbose);
+	return PX_OK;
+}
+
+/* The type of the filesystem's own fsck; 0 and 1 (mended) are fine, as for fsck(8). */
+static enum px_status check_filesystem(const char *source, const char *fstype)
+{
+	px_auto(free) char *program = NULL;
+	int r, status = 0;
+
+	if (asprintf(&program, "/sbin/fsck.%s", fstype) < 0)
+		return px_nomem();
+	r = px_child_run((const char *const[]){ program, "-a", source, NULL }, false, &status);
+	if (r < 0)
+		return px_fail(PX_MOUNT, "cannot check %s: %s: %s", source, program, strerror(-r));
+	if (status & ~1)
+		return px_fail(PX_MOUNT,
+			       "%s left errors on %s (status %d): look at them by hand, "
+			       "the volume is not mounted",
+			       program, source, status);
+	return PX_OK;
+}
+
+static enum px_status mount_mapping(const struct arguments *args, const char *source)
+{
+	px_auto(free) char *found = NULL;
+	const char *fstype = args->options.fstype;
+	enum px_status st;
+
+	if (!fstype) {
+		st = px_probe_filesystem(source, &found);
+		if (st)
+			return st;
+		fstype = found;
+	}
+	if (args->options.fsck) {
+		st = check_filesystem(source, fstype);
+		if (st)
+			return st;
+	}
+	return px_mount(&(struct px_mount){ .source = source,
+					    .target = args->target,
+					    .fstype = fstype,
+					    .options = args->options.filesystem,
+					    .target_ns = args->target_ns,
+					    .no_mtab = args->no_mtab,
+					    .sloppy = args->sloppy });
+}
+
+/* mount -a runs the helper on what is mounted already: then there is nothing to do. */
+static bool is_done(const struct arguments *args, const char *name, const char *source)
+{
+	px_auto(mapping) struct px_mapping mapping = { 0 };
+
+	return !args->target_ns && px_mapping_by_name(name, &mapping) == 0 &&
+	       px_mounted_at(source, mapping.devno, args->target);
+}
+
+/*
+ * mount: the mapping that this mount created goes with its last unmount, or at once when the
+ * mount failed. One that was there before stays as it was.
+ */
+static enum px_status mount_unlocked(const struct arguments *args,
+				     const struct px_unlocked *unlocked)
+{
+	px_auto(free) char *source = NULL;
+	enum px_status st, removed = PX_OK;
+
+	if (asprintf(&source, "/dev/mapper/%s", unlocked->name) < 0)
+		return px_nomem();
+	if (!unlocked->created && is_done(args, unlocked->name, source))
+		return PX_OK;
+	st = mount_mapping(args, source);
+	if (unlocked->created)
+		removed = px_luks_deactivate(unlocked->name, st == PX_OK);
+	return st ? st : removed;
+}
+
+static enum px_status unlock_and_mount(const struct arguments *args, const struct px_config *config)
+{
+	px_auto(unlocked) struct px_unlocked unlocked = { 0 };
+	int64_t since;
+	enum px_status st;
+
+	st = px_unlock(args->device, config, &args->options, false, &unlocked);
+	if (st)
+		return st;
+	since = px_now_us();
+	st = mount_unlocked(args, &unlocked);
+	px_stage("mount", &since);
+	return st;
+}
+
+/* -f goes as far as the header, which takes no key and no network. */
+static enum px_status pretend(const struct arguments *args)
+{
+	px_auto(luks) struct px_luks *luks = NULL;
+
+	return px_luks_load(args->device, &luks);
+}
+
+static enum px_status mount_volume(const struct arguments *args)
+{
+	px_auto(config) struct px_config *config = NULL;
+	enum px_status st;
+
+	st = px_config_load(&config);
+	if (!st)
+		st = px_store_session_base(config);
+	if (st)
+		return st;
+	if (args->fake)
+		return pretend(args);
+	return unlock_and_mount(args, config);
+}
+
+int px_mount_main(int argc, char **argv)
+{
+	struct arguments args = { 0 };
+	enum px_status st;
+
+	px_log_init("mount.pxenc", 0);
+	st = parse(argc, argv, &args);
+	if (!st)
+		st = mount_volume(&args);
+	px_options_clear(&args.options);
+	return px_status_to_mount(st);
+}

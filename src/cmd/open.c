@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include <string.h>
+
+#include "pxenc/cmd.h"
+#include "pxenc/log.h"
+#include "pxenc/store.h"
+#include "pxenc/unlock.h"
+
+struct arguments {
+	struct px_options options;
+	bool test;
+	const char *device;
+};
+
+static enum px_status take_name(struct arguments *args, const char *name)
+{
+	free(args->options.name);
+	args->options.name = strdup(name);
+	return args->options.name ? PX_OK : px_nomem();
+}
+
+static enum px_status parse(int argc, char **argv, struct arguments *args)
+{
+	static const struct option longs[] = { PX_COMMON_OPTIONS,
+					       { "options", required_argument, NULL, 'o' },
+					       { "test", no_argument, NULL, 't' },
+					       { NULL, 0, NULL, 0 } };
+	enum px_status st;
+	int c;
+
+	while ((c = px_next_option("open", argc, argv, "o:", longs)) != -1) {
+		if (c == 't') {
+			args->test = true;
+		} else if (c == 'o') {
+			st = px_options_parse(&args->options, optarg);
+			if (st)
+				return st;
+		} else {
+			return PX_USAGE;
+		}
+	}
+	if (argc - optind < 1 || argc - optind > 2)
+		return px_usage("open");
+	args->device = argv[optind];
+	return argc - optind == 2 ? take_name(args, argv[optind + 1]) : PX_OK;
+}
+
+static enum px_status open_volume(const struct arguments *args)
+{
+	px_auto(unlocked) struct px_unlocked unlocked = { 0 };
+	px_auto(config) struct px_config *config = NULL;
+	enum px_status st;
+
+	st = px_config_load(&config);
+	if (!st)
+		st = px_store_session_base(config);
+	if (!st)
+		st = px_unlock(args->device, config, &args->options, args->test, &unlocked);
+	if (st)
+		return st;
+	if (args->test)
+		px_note("%s: the key opens the volume", args->device);
+	else if (!unlocked.created)
+		px_note("%s was open already, as %s", args->device, unlocked.name);
+	return PX_OK;
+}
+
+enum px_status px_cmd_open(int argc, char **argv)
+{
+	struct arguments args = { 0 };
+	enum px_status st;
+
+	st = parse(argc, argv, &args);
+	if (!st)
+		st = open_volume(&args);
+	px_options_clear(&args.options);
+	return st;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "pxenc/cmd.h"
+#include "pxenc/key.h"
+#include "pxenc/log.h"
+#include "pxenc/session.h"
+
+#define VALUE_MAX ((size_t)1 << 20)
+
+struct arguments {
+	const char *words; /* which command it is */
+	const char *path;
+	bool generate, force;
+	struct px_secret *value;
+};
+
+/* --value exists because the mission's page has it; ps shall not see it for long. */
+static enum px_status take_value(struct arguments *args, char *text)
+{
+	int r;
+
+	r = px_secret_from(text, strlen(text), &args->value);
+	px_wipe_string(text);
+	if (r < 0)
+		return px_nomem();
+	px_warn("--value can be seen by every user of this machine: --value-file - cannot");
+	return PX_OK;
+}
+
+static enum px_status take_file(struct arguments *args, const char *file)
+{
+	px_auto(fd) int fd = -1;
+	int r;
+
+	fd = strcmp(file, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+				    : open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	r = fd < 0 ? -errno : px_secret_read(fd, VALUE_MAX, &args->value);
+	if (r == -ENOMEM)
+		return px_nomem();
+	if (r < 0)
+		return px_fail(PX_USAGE, "cannot read the value from '%s': %s", file,
+			       r == -E2BIG ? "a secret holds 1 MiB at most" : strerror(-r));
+	return PX_OK;
+}
+
+static enum px_status take_option(struct arguments *args, int c)
+{
+	if (c == 'F') {
+		args->force = true;
+		return PX_OK;
+	}
+	if (c == '?')
+		return PX_USAGE;
+	if (args->value || args->generate)
+		return px_fail(PX_USAGE, "give one of --value, --value-file and --generate");
+	if (c == 'v' + 256)
+		return take_value(args, optarg);
+	if (c == 'f')
+		return take_file(args, optarg);
+	args->generate = true;
+	return PX_OK;
+}
+
+static enum px_status parse(int argc, char **argv, struct arguments *args)
+{
+	static const struct option longs[] = { PX_COMMON_OPTIONS,
+					       { "value", required_argument, NULL, 'v' + 256 },
+					       { "value-file", required_argument, NULL, 'f' },
+					       { "generate", no_argument, NULL, 'g' },
+					       { "force", no_argument, NULL, 'F' },
+					       { NULL, 0, NULL, 0 } };
+	enum px_status st;
+	int c;
+
+	while ((c = px_next_option(args->words, argc, argv, "", longs)) != -1) {
+		st = take_option(args, c);
+		if (st)
+			return st;
+	}
+	if (argc - optind != 1)
+		return px_usage(args->words);
+	args->path = argv[optind];
+	return PX_OK;
+}
+
+static enum px_status get_value(struct arguments *args)
+{
+	if (args->generate && px_key_generate(&args->value) < 0)
+		return px_fail(PX_NOMEM, "cannot make a key: %s", strerror(errno));
+	if (!args->value)
+		return px_prompt_secret("value", &args->value);
+	if (!px_secret_len(args->value))
+		return px_fail(PX_USAGE, "the value is empty: it would be a secret that tells "
+					 "nothing");
+	return PX_OK;
+}
+
+enum px_status px_cmd_secret_create(int argc, char **argv)
+{
+	struct arguments args = { .words = "secrets create" };
+	px_auto(session) struct px_session session = { 0 };
+	px_auto(free) char *full = NULL;
+	enum px_status st;
+
+	st = parse(argc, argv, &args);
+	if (!st)
+		st = get_value(&args);
+	if (!st)
+		st = px_session_open(&session);
+	if (!st)
+		st = px_session_path(&session, args.path, &full);
+	if (!st)
+		st = px_store_create(session.store, full, args.value);
+	px_secret_free(&args.value);
+	return st;
+}
+
+static enum px_status confirm_update(const char *full, bool force)
+{
+	px_auto(free) char *question = NULL;
+
+	if (force)
+		return PX_OK;
+	if (asprintf(&question,
+		     "this replaces the value of '%s'; a volume that is locked with it "
+		     "will not open any more",
+		     full) < 0)
+		return px_nomem();
+	return px_confirm(question);
+}
+
+enum px_status px_cmd_secret_update(int argc, char **argv)
+{
+	struct arguments args = { .words = "secrets update" };
+	px_auto(session) struct px_session session = { 0 };
+	px_auto(free) char *full = NULL;
+	enum px_status st;
+
+	st = parse(argc, argv, &args);
+	if (!st)
+		st = get_value(&args);
+	if (!st)
+		st = px_session_open(&session);
+	if (!st)
+		st = px_session_path(&session, args.path, &full);
+	if (!st)
+		st = confirm_update(full, args.force);
+	if (!st)
+		st = px_store_update(session.store, full, args.value);
+	px_secret_free(&args.value);
+	return st;
+}

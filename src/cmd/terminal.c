@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+
+#include "pxenc/cmd.h"
+#include "pxenc/file.h"
+#include "pxenc/key.h"
+#include "pxenc/log.h"
+
+static bool on_terminal(void)
+{
+	return isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+}
+
+enum px_status px_confirm(const char *question)
+{
+	char answer[8] = "";
+	ssize_t n;
+
+	if (!on_terminal())
+		return px_fail(PX_DECLINED, "%s: not without --force", question);
+	fprintf(stderr, "%s. Go on? (type yes) ", question);
+	n = read(STDIN_FILENO, answer, sizeof(answer) - 1);
+	if (n < 4 || strcmp(answer, "yes\n") != 0)
+		return px_fail(PX_DECLINED, "nothing was changed");
+	return PX_OK;
+}
+
+/* One line without its newline, straight into the secret's pages. */
+static enum px_status read_line(struct px_secret **ret_secret)
+{
+	px_auto(secret) struct px_secret *line = NULL;
+	ssize_t n;
+
+	if (px_secret_new(PX_KEY_MAX + 1, &line) < 0)
+		return px_nomem();
+	do
+		n = read(STDIN_FILENO, px_secret_data(line), px_secret_capacity(line));
+	while (n < 0 && errno == EINTR);
+	if (n <= 1 || px_secret_bytes(line)[n - 1] != '\n')
+		return px_fail(PX_USAGE, "nothing was typed, or more than %d bytes", PX_KEY_MAX);
+	px_secret_set_len(line, (size_t)n - 1);
+	*ret_secret = px_steal(&line);
+	return PX_OK;
+}
+
+enum px_status px_prompt_secret(const char *prompt, struct px_secret **ret_secret)
+{
+	struct termios old, silent;
+	enum px_status st;
+
+	if (!on_terminal() || tcgetattr(STDIN_FILENO, &old) < 0)
+		return px_fail(PX_USAGE, "no %s was given, and there is no terminal to ask for it",
+			       prompt);
+	silent = old;
+	silent.c_lflag &= ~(tcflag_t)ECHO;
+	fprintf(stderr, "%s: ", prompt);
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+	st = read_line(ret_secret);
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
+	fputc('\n', stderr);
+	return st;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "config.h"
+#include "pxenc/cmd.h"
+#include "pxenc/log.h"
+
+/* Nobody but root may look into a process that will hold keys, and none leaves a core behind. */
+static void close_curtains(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	prctl(PR_SET_DUMPABLE, 0);
+	setrlimit(RLIMIT_CORE, &none);
+}
+
+static void print_commands(FILE *to)
+{
+	const struct px_command *command;
+
+	fprintf(to, "usage: pxenc COMMAND …\n\n");
+	for (command = px_commands; command->words; command++)
+		fprintf(to, "  %s %s\n                  %s\n", command->words, command->takes,
+			command->help);
+	fprintf(to, "\n  mount -t pxenc DEVICE DIR [-o OPTIONS]\n"
+		    "                  unlock a volume and mount the filesystem inside\n\n"
+		    "See pxenc(8), mount.pxenc(8), pxenc.json(5).\n");
+}
+
+/* How many of the arguments are the command's words; 0 when they are not. */
+static int matched_words(const struct px_command *command, int argc, char **argv)
+{
+	const char *words = command->words;
+	int n = 0;
+
+	while (n < argc) {
+		size_t len = strcspn(words, " ");
+
+		if (strlen(argv[n]) != len || strncmp(words, argv[n], len) != 0)
+			return 0;
+		n++;
+		if (!words[len])
+			return n;
+		words += len + 1;
+	}
+	return 0;
+}
+
+static enum px_status run_command(int argc, char **argv)
+{
+	const struct px_command *command;
+	int n;
+
+	for (command = px_commands; command->words; command++) {
+		n = matched_words(command, argc, argv);
+		if (n)
+			return command->run(argc - n + 1, argv + n - 1);
+	}
+	return px_fail(PX_USAGE, "no such command: %s%s%s (pxenc --help lists them)", argv[0],
+		       argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
+}
+
+int main(int argc, char **argv)
+{
+	close_curtains();
+	if (argc > 0 && strcmp(basename(argv[0]), "mount.pxenc") == 0)
+		return px_mount_main(argc, argv);
+	if (argc < 2) {
+		print_commands(stderr);
+		return PX_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		print_commands(stdout);
+		return PX_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("pxenc %s\n", PACKAGE_VERSION);
+		return PX_OK;
+	}
+	return (int)run_command(argc - 1, argv + 1);
+}

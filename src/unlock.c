@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "pxenc/unlock.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "pxenc/clock.h"
+#include "pxenc/key.h"
+#include "pxenc/log.h"
+#include "pxenc/luks.h"
+#include "pxenc/mapping.h"
+#include "pxenc/resolve.h"
+#include "pxenc/store.h"
+
+/* One volume on its way from header to mapping. */
+struct job {
+	const char *device;
+	const struct px_config *config;
+	const struct px_options *options;
+	struct px_luks *luks; /* its header, loaded and let through */
+	dev_t devno;
+	char *name;		 /* that the mapping is to have */
+	struct px_choice choice; /* of the secret */
+	struct px_secret *key;
+};
+
+static void job_cleanup(struct job *job)
+{
+	px_secret_free(&job->key);
+	px_choice_clear(&job->choice);
+	free(job->name);
+	px_luks_free(&job->luks);
+}
+
+/* Only a block device can carry a mapping; a plain file can be tested. */
+static enum px_status find_device(struct job *job)
+{
+	struct stat st;
+
+	if (stat(job->device, &st) < 0)
+		return px_fail(PX_NO_VOLUME, "no such device %s: %s", job->device, strerror(errno));
+	if (!S_ISBLK(st.st_mode))
+		return px_fail(PX_NO_VOLUME,
+			       "%s is not a block device: attach it first "
+			       "(losetup --find --show %s)",
+			       job->device, job->device);
+	job->devno = st.st_rdev;
+	return PX_OK;
+}
+
+static enum px_status name_mapping(struct job *job)
+{
+	if (job->options->name)
+		job->name = strdup(job->options->name);
+	else if (asprintf(&job->name, "pxenc-%s", px_luks_uuid(job->luks)) < 0)
+		job->name = NULL;
+	return job->name ? PX_OK : px_nomem();
+}
+
+/* This device is mapped already: fine, unless it was to have another name or is suspended. */
+static enum px_status take_mapping(const struct job *job, const struct px_mapping *mapping,
+				   struct px_unlocked *unlocked)
+{
+	if (job->options->name && strcmp(job->options->name, mapping->name) != 0)
+		return px_fail(PX_BUSY,
+			       "%s is mapped already, as %s: close that, or leave out the "
+			       "name",
+			       job->device, mapping->name);
+	if (mapping->suspended)
+		return px_fail(PX_BUSY,
+			       "the mapping %s of %s is suspended: dmsetup resume %s, or "
+			       "close it",
+			       mapping->name, job->device, mapping->name);
+	unlocked->name = strdup(mapping->name);
+	return unlocked->name ? PX_OK : px_nomem();
+}
+
+/* Is the device mapped, or its name taken by another device (a clone has the same uuid)? */
+static enum px_status look_for_mapping(const struct job *job, struct px_unlocked *unlocked)
+{
+	px_auto(mapping) struct px_mapping mapping = { 0 };
+	int r;
+
+	r = px_mapping_by_slave(job->devno, &mapping);
+	if (r == 0)
+		return take_mapping(job, &mapping, unlocked);
+	if (r == -ENOENT)
+		r = px_mapping_by_name(job->name, &mapping);
+	if (r == -ENOENT)
+		return PX_OK;
+	if (r < 0)
+		return px_fail(PX_KERNEL, "cannot look for mappings in /sys: %s", strerror(-r));
+	return px_fail(PX_BUSY,
+		       "the name %s belongs to another device (%s): if %s is a clone of "
+		       "it, give it a name of its own with name=",
+		       job->name, mapping.slave_name ? mapping.slave_name : "unknown", job->device);
+}
+
+/* header: what the volume is, and whether there is anything left to do. */
+static enum px_status header(struct job *job, bool test, struct px_unlocked *unlocked)
+{
+	enum px_status st;
+
+	st = px_luks_load(job->device, &job->luks);
+	if (st || test)
+		return st;
+	st = find_device(job);
+	if (!st)
+		st = name_mapping(job);
+	if (!st)
+		st = look_for_mapping(job, unlocked);
+	return st;
+}
+
+/* resolve and fetch: the secret and its value. The store is left before the key is used. */
+static enum px_status fetch(struct job *job)
+{
+	px_auto(store) struct px_store *store = NULL;
+	const struct px_options *options = job->options;
+	unsigned int timeout = options->has_timeout ? options->timeout : job->config->timeout;
+	enum px_status st;
+
+	st = px_store_new(job->config, px_deadline_in(timeout), &store);
+	if (!st)
+		st = px_resolve(job->config, store, options, px_luks_token(job->luks),
+				&job->choice);
+	if (st)
+		return st;
+	px_note("%s: secret %s, %s", job->device, job->choice.path, job->choice.because);
+	st = px_store_get(store, job->choice.path, PX_GET_PASSPHRASE, &job->key);
+	if (!st)
+		st = px_key_check(job->key, job->choice.path);
+	return st;
+}
+
+/*
+ * From the mapping on, a signal finds us finishing what we began (a mount marks its mapping for
+ * removal), not half way. SIGKILL leaves an open mapping, which the next open or mount takes over.
+ */
+static void hold_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+/* unlock: somebody may have been quicker since we looked; then the mapping is there. */
+static enum px_status activate(struct job *job, struct px_unlocked *unlocked)
+{
+	struct px_activate how = { .named_slot = job->choice.named_slot,
+				   .readonly = job->options->readonly,
+				   .discard = job->options->discard };
+	enum px_status st;
+
+	hold_signals();
+	st = px_luks_activate(job->luks, job->name, job->key, &how);
+	if (st == PX_OK) {
+		unlocked->created = true;
+		unlocked->name = px_steal(&job->name);
+		return PX_OK;
+	}
+	if (st != PX_BUSY)
+		return st;
+	st = look_for_mapping(job, unlocked);
+	if (st || unlocked->name)
+		return st;
+	return px_fail(PX_BUSY, "%s is in use by something else: see lsblk %s", job->device,
+		       job->device);
+}
+
+enum px_status px_unlock(const char *device, const struct px_config *config,
+			 const struct px_options *options, bool test,
+			 struct px_unlocked *ret_unlocked)
+{
+	__attribute__((cleanup(job_cleanup))) struct job job = { .device = device,
+								 .config = config,
+								 .options = options };
+	int64_t since = px_now_us();
+	enum px_status st;
+
+	st = header(&job, test, ret_unlocked);
+	px_stage("header", &since);
+	if (st || ret_unlocked->name)
+		return st;
+	st = fetch(&job);
+	px_stage("fetch", &since);
+	if (st)
+		return st;
+	st = px_luks_verify_seal(job.luks, job.key);
+	px_stage("seal", &since);
+	if (st)
+		return st;
+	st = test ? px_luks_test(job.luks, job.key, job.choice.named_slot)
+		  : activate(&job, ret_unlocked);
+	px_stage("unlock", &since);
+	return st;
+}
+
+void px_unlocked_clear(struct px_unlocked *unlocked)
+{
+	free(unlocked->name);
+	*unlocked = (struct px_unlocked){ 0 };
+}
