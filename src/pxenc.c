@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include <fcntl.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "config.h"
 #include "pxenc/cmd.h"
@@ -18,6 +20,18 @@ static void close_curtains(void)
 	setrlimit(RLIMIT_CORE, &none);
 }
 
+/* A closed standard descriptor must not become the number of a device or of a pipe with a key. */
+static void fill_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 static void print_commands(FILE *to)
 {
 	const struct px_command *command;
@@ -28,7 +42,7 @@ static void print_commands(FILE *to)
 			command->help);
 	fprintf(to, "\n  mount -t pxenc DEVICE DIR [-o OPTIONS]\n"
 		    "                  unlock a volume and mount the filesystem inside\n\n"
-		    "See pxenc(8), mount.pxenc(8), pxenc.json(5).\n");
+		    "See pxenc(8), mount.pxenc(8), pxenc(5).\n");
 }
 
 /* How many of the arguments are the command's words; 0 when they are not. */
@@ -66,6 +80,7 @@ static enum px_status run_command(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	fill_standard_descriptors();
 	close_curtains();
 	if (argc > 0 && strcmp(basename(argv[0]), "mount.pxenc") == 0)
 		return px_mount_main(argc, argv);

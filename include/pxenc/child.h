@@ -30,7 +30,8 @@ int px_child_start(const char *const argv[], struct px_child *ret_child) PX_MUST
 
 /*
  * Runs a program to its end with our own stdout and stderr and no input; *ret_status is its exit
- * status (128 + signal if it was killed). 0 or -errno. quiet: its output goes to /dev/null.
+ * status (128 + signal if it was killed). 0 or -errno. quiet: what it prints is shown only if it
+ * fails, on stderr.
  */
 int px_child_run(const char *const argv[], bool quiet, int *ret_status) PX_MUST_CHECK;
 

@@ -37,6 +37,9 @@ enum px_status px_header_check(const char *json, size_t len, uint64_t device_siz
  * key's. Used for LUKS1 and for --cipher too. */
 bool px_cipher_allowed(const char *cipher, unsigned int key_bits);
 
+/* Whether a PBKDF2 has one of our hashes and a bounded cost: the rule for LUKS1 as well. */
+bool px_pbkdf2_allowed(const char *hash, uint32_t iterations);
+
 void px_header_free(struct px_header **header);
 
 static inline void px_header_cleanup(struct px_header **header)

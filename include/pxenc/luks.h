@@ -18,9 +18,17 @@ struct px_luks;
 
 #define PX_SUBSYSTEM "pxenc" /* the LUKS2 subsystem label */
 
-/* Loads a header and checks it. device: a block device or a plain file.
+/* Loads a header and checks it, and writes nothing. device: a block device or a plain file.
  * PX_NO_VOLUME, PX_BAD_HEADER, PX_KERNEL, PX_NOMEM. */
 enum px_status px_luks_load(const char *device, struct px_luks **ret_luks) PX_MUST_CHECK;
+
+/*
+ * The same under libcryptsetup's locks, for a command that is going to change the header. Like
+ * any cryptsetup command, it mends a header of which one copy is torn. Locks that px_luks_load
+ * has done without cannot be had again in the same process: PX_KERNEL.
+ */
+enum px_status px_luks_load_for_change(const char *device,
+				       struct px_luks **ret_luks) PX_MUST_CHECK;
 
 struct px_luks_params {
 	const char *uuid;	  /* chosen by the caller, since a generated key's path has it */
@@ -41,7 +49,8 @@ struct px_luks_params {
 enum px_status px_luks_format(const char *device, const struct px_luks_params *params,
 			      const struct px_secret *key, struct px_luks **ret_luks) PX_MUST_CHECK;
 
-/* Adds a keyslot for a passphrase that the volume's key is proven by. PX_BAD_KEY, PX_KERNEL. */
+/* Adds a keyslot for a passphrase; key opens the volume, by the LUKS2 token's keyslot where there
+ * is one. luks was made by px_luks_format or px_luks_load_for_change. PX_BAD_KEY, PX_KERNEL. */
 enum px_status px_luks_add_passphrase(struct px_luks *luks, const struct px_secret *key,
 				      const struct px_secret *passphrase) PX_MUST_CHECK;
 
@@ -70,8 +79,9 @@ struct px_activate {
 	bool discard;
 };
 
-/* Activates the mapping /dev/mapper/name. PX_BUSY: the name is taken (the caller looks again at
- * whose it is). PX_BAD_KEY, PX_KERNEL, PX_NOMEM. */
+/* Activates the mapping /dev/mapper/name. PX_BUSY: the name is taken, or the device is in use;
+ * nothing was logged, since the caller looks again at whose it is. PX_BAD_KEY, PX_KERNEL,
+ * PX_NOMEM. */
 enum px_status px_luks_activate(struct px_luks *luks, const char *name, const struct px_secret *key,
 				const struct px_activate *how) PX_MUST_CHECK;
 

@@ -22,6 +22,9 @@ struct px_mapping {
 	bool readonly;
 };
 
+/* For tests: another directory in place of /sys/block; NULL restores it. */
+void px_mapping_set_root(const char *root);
+
 /* All LUKS mappings (dm uuid CRYPT-LUKS1-… or CRYPT-LUKS2-…) of this machine, sorted by name.
  * None, or no device-mapper at all, is an empty list. -ENOMEM or sysfs's error. */
 int px_mapping_list(struct px_mapping **ret_list, size_t *ret_count);

@@ -6,11 +6,13 @@
 #include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "pxenc/clock.h"
+#include "pxenc/file.h"
 
 /* What a new program's descriptors 0, 1 and 2 are to be; -1: /dev/null. */
 struct stdio {
@@ -147,9 +149,24 @@ static int reap(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* What a quiet program said before it failed. There is nobody to tell if that cannot be shown. */
+static void show_output(int file)
+{
+	char block[4096];
+	ssize_t n;
+
+	lseek(file, 0, SEEK_SET);
+	while ((n = read(file, block, sizeof(block))) > 0)
+		if (px_write_all(STDERR_FILENO, block, (size_t)n) < 0)
+			return;
+}
+
 int px_child_run(const char *const argv[], bool quiet, int *ret_status)
 {
-	struct stdio stdio = { .in = -1, .out = quiet ? -1 : 1, .err = quiet ? -1 : 2 };
+	px_auto(fd) int output = quiet ? memfd_create("output", MFD_CLOEXEC) : -1;
+	struct stdio stdio = { .in = -1,
+			       .out = quiet ? output : STDOUT_FILENO,
+			       .err = quiet ? output : STDERR_FILENO };
 	pid_t pid;
 	int r;
 
@@ -159,6 +176,8 @@ int px_child_run(const char *const argv[], bool quiet, int *ret_status)
 	r = reap(pid);
 	if (r < 0)
 		return r;
+	if (quiet && r != 0)
+		show_output(output);
 	*ret_status = r;
 	return 0;
 }

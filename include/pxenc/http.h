@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#ifndef PXENC_HTTP_H
+#define PXENC_HTTP_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pxenc/frame.h"
+#include "pxenc/secret.h"
+#include "pxenc/status.h"
+
+/*
+ * HTTP as pxenc-fetch speaks it: over verified TLS or not at all, to an address that we resolved
+ * ourselves, without redirects, proxies or threads. pxenc-fetch has no standard error: a failure
+ * is a status and one line, which travel to pxenc in the answer.
+ */
+struct px_cause {
+	enum px_status status;
+	char text[PX_TEXT_MAX];
+};
+
+/* Fills the cause and returns the status, so that a failure reads `return px_cause_set(…)`. */
+enum px_status px_cause_set(struct px_cause *cause, enum px_status status, const char *fmt, ...)
+	PX_PRINTF(3, 4);
+enum px_status px_cause_nomem(struct px_cause *cause);
+
+/* Who wants to know what goes on. */
+struct px_listener {
+	void (*note)(void *arg, enum px_note_kind kind, const char *text);
+	void *arg;
+};
+
+void px_listener_note(const struct px_listener *listener, enum px_note_kind kind, const char *fmt,
+		      ...) PX_PRINTF(3, 4);
+
+/* One question. Strings and secrets are kept by reference and must outlive it. */
+struct px_http_request {
+	const char *method;
+	const char *target;	/* path and query, escaped, with its leading slash */
+	const char *accept;	/* media types */
+	const char *content_type; /* NULL: there is no body */
+	const struct px_secret *body;
+	const struct px_secret *acs; /* ACS token; NULL: none is sent */
+	size_t answer_max;	/* bytes of the answer's body */
+	bool fresh; /* on a new connection: libcurl repeats a question on a dead kept one by
+		       itself, and of a create or delete we have to know how often it was sent */
+	const char *doing; /* for messages: "reading 'pwx/secrets/a'" */
+};
+
+struct px_http_answer {
+	unsigned int code;	     /* 0: no answer came */
+	char content_type[64];	     /* "" when there is none */
+	unsigned int retry_after;    /* seconds; 0: not said */
+	struct px_secret *body;	     /* NULL when it is empty */
+	bool sent;		     /* the question left, so it may have had its effect */
+	int64_t connect_us, total_us; /* connect: TCP and TLS; 0 on a kept connection */
+};
+
+void px_http_answer_clear(struct px_http_answer *answer);
+
+static inline void px_http_answer_cleanup(struct px_http_answer *answer)
+{
+	px_http_answer_clear(answer);
+}
+
+/* Loads what libcurl and OpenSSL load at their first use, without network. 0 or -EIO. */
+int px_http_init(void) PX_MUST_CHECK;
+
+/* Splits an https URL of host and port alone. -EINVAL for any other, -ENOMEM. */
+int px_http_split(const char *url, char **ret_host, char **ret_port) PX_MUST_CHECK;
+
+/* A connection to one address of one URL, kept between questions. */
+struct px_http;
+
+/* url: https://HOST[:PORT] without a slash at its end. address: numeric. ca: PEM, kept by
+ * reference; NULL: the system's store. -ENOMEM. */
+int px_http_new(const char *url, const char *address, const char *port,
+		const struct px_secret *ca, struct px_http **ret_http) PX_MUST_CHECK;
+
+/*
+ * Asks once. PX_OK: an answer came, of whatever code. PX_UNREACHABLE: none came, and asking
+ * again or elsewhere may help. Else final: PX_UNTRUSTED, PX_USAGE (the CA), PX_NOMEM. sent is
+ * set in any case.
+ */
+enum px_status px_http_ask(struct px_http *http, const struct px_http_request *request,
+			   int timeout_ms, struct px_http_answer *ret_answer,
+			   struct px_cause *cause) PX_MUST_CHECK;
+
+void px_http_free(struct px_http **http);
+
+/* What an address costs that does not answer: milliseconds for TCP and TLS. */
+#define PX_CONNECT_MS 2000
+
+/*
+ * The ways to the store: every address of every URL, in order. Names are resolved when it is
+ * their turn, and anew while we wait.
+ */
+struct px_route;
+
+enum px_status px_route_new(char *const *urls, const struct px_secret *ca, int64_t deadline,
+			    const struct px_listener *listener, struct px_route **ret_route,
+			    struct px_cause *cause) PX_MUST_CHECK;
+
+/*
+ * Asks until an answer comes that is worth having: not 408, 429 or 5xx. The address that
+ * answered last is tried first, one that timed out is left alone for a while. PX_UNREACHABLE at
+ * the deadline says what was tried. *ret_lost: a question was sent whose answer never came or was
+ * a failure, so it may have had its effect. It is set in any case.
+ */
+enum px_status px_route_ask(struct px_route *route, const struct px_http_request *request,
+			    struct px_http_answer *ret_answer, bool *ret_lost,
+			    struct px_cause *cause) PX_MUST_CHECK;
+
+/*
+ * Whether the last failure asks for a new sandbox: a name did not resolve, and Landlock shuts out
+ * /etc/resolv.conf, since a network manager replaced it. Never after a question got lost.
+ */
+bool px_route_is_stale(const struct px_route *route);
+
+void px_route_free(struct px_route **route);
+
+static inline void px_route_cleanup(struct px_route **route)
+{
+	px_route_free(route);
+}
+
+/* The numeric addresses of a host, in getaddrinfo's order. 0 or a getaddrinfo error. */
+int px_resolve(const char *host, const char *port, char (*addresses)[INET6_ADDRSTRLEN],
+	       size_t max, size_t *ret_count) PX_MUST_CHECK;
+
+/* Milliseconds to wait before the given round (from 0): doubling, bounded, with jitter. */
+int px_backoff_ms(unsigned int round, unsigned int random);
+
+#endif

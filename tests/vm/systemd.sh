@@ -1,0 +1,63 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+# Under a real systemd and udev, in scripts/vm --systemd, with two disks.
+set -u
+here=$(dirname "$0")
+T_DIR=$(mktemp -d)
+# shellcheck source=../lib.sh
+. "$here/lib.sh"
+A=/dev/vdb
+
+no_mappings() { ! ls /sys/block/ | grep -q '^dm-'; }
+
+setup() {
+	bash "$here/certs.sh" "$T_DIR/certs"
+	install -d /etc/pxenc /mnt/a /mnt/b
+	cp "$T_DIR/certs/ca.crt" /etc/pxenc/dcos-ca.crt
+	write_config /etc/pxenc/config.json cluster_url '"https://master.mesos"' \
+		ca_cert_file '"/etc/pxenc/dcos-ca.crt"' base_path '"pwx/secrets"'
+	grep -q master.mesos /etc/hosts || echo '127.0.0.1 master.mesos' >>/etc/hosts
+	systemd-sysusers
+	dcosd_start main 127.0.0.1:443 --user 'u:pw' --grant 'u:dcos:secrets:default:/pwx/secrets/*:full' \
+		--fault 'delay=4s@GET:*/slow'
+}
+
+setup || exit 1
+check 'the package brings the system user pxenc' getent passwd pxenc
+check 'secrets dcos login' bash -c 'printf pw | pxenc secrets dcos login --username u --password-stdin'
+check 'format' pxenc format $A --generate --fstype ext4
+cat >/etc/fstab <<END
+$A /mnt/a pxenc _netdev,nofail,x-systemd.mount-timeout=90s 0 0
+END
+systemctl daemon-reload
+check 'a mount unit from fstab mounts the volume' systemctl start mnt-a.mount
+check_equal 'with the filesystem inside' "$(findmnt -n -o FSTYPE /mnt/a)" ext4
+check_match 'ordered after the network, as _netdev asks' "$(systemctl show -p After mnt-a.mount)" network-online.target
+check 'a second mount elsewhere works' mount -t pxenc $A /mnt/b
+check 'stopping the unit leaves the second mount' bash -c 'systemctl stop mnt-a.mount && mountpoint -q /mnt/b'
+check 'umount of the second' umount /mnt/b
+check 'and then the mapping is gone' wait_for 5 no_mappings
+check 'mount -a' mount -a
+check 'mount -a again' mount -a
+umount /mnt/a
+check 'the mapping is gone again' wait_for 5 no_mappings
+
+printf x | pxenc secrets create slow --value-file -
+pxenc secrets get slow >/dev/null &
+wait_for 5 pgrep -x pxenc-fetch
+sleep 1
+fetch=$(pgrep -x pxenc-fetch)
+check_equal 'pxenc-fetch runs as the user pxenc' "$(stat -c %U "/proc/$fetch")$(awk '/^Uid/{print $2}' "/proc/$fetch/status")" "root$(id -u pxenc)"
+wait
+
+userdel pxenc
+pxenc secrets get slow >/dev/null &
+wait_for 5 pgrep -x pxenc-fetch
+sleep 1
+fetch=$(pgrep -x pxenc-fetch)
+uid=$(awk '/^Uid/{print $2}' "/proc/$fetch/status")
+check 'without that user, under an unallocated uid' test "$uid" -ge 61184 -a "$uid" -le 65519
+check_not 'which no passwd entry has' getent passwd "$uid"
+wait
+dcosd_stop main
+t_done
