@@ -7,10 +7,10 @@ T_FAILED=0
 t_ok() { echo "ok - $1"; }
 
 t_not_ok() {
-	echo "not ok - $1"
-	shift
-	printf '%s\n' "$@" | sed 's/^/#   /'
-	T_FAILED=$((T_FAILED + 1))
+    echo "not ok - $1"
+    shift
+    printf '%s\n' "$@" | sed 's/^/#   /'
+    T_FAILED=$((T_FAILED + 1))
 }
 
 # t_skip NAME WHY: said aloud and counted.
@@ -18,72 +18,81 @@ t_skip() { echo "ok - $1 # SKIP $2"; }
 
 # check NAME COMMAND…: the command succeeds.
 check() {
-	local name=$1 out
-	shift
-	if out=$("$@" 2>&1); then t_ok "$name"; else t_not_ok "$name" "status $?: $*" "$out"; fi
+    local name=$1 out
+    shift
+    if out=$("$@" 2>&1); then t_ok "$name"; else t_not_ok "$name" "status $?: $*" "$out"; fi
 }
 
 # check_not NAME COMMAND…: the command fails.
 check_not() {
-	local name=$1 out
-	shift
-	if out=$("$@" 2>&1); then t_not_ok "$name" "did not fail: $*" "$out"; else t_ok "$name"; fi
+    local name=$1 out
+    shift
+    if out=$("$@" 2>&1); then t_not_ok "$name" "did not fail: $*" "$out"; else t_ok "$name"; fi
 }
 
 # check_equal NAME GOT WANTED
 check_equal() {
-	if [ "$2" = "$3" ]; then t_ok "$1"; else t_not_ok "$1" "got:    $2" "wanted: $3"; fi
+    if [ "$2" = "$3" ]; then t_ok "$1"; else t_not_ok "$1" "got:    $2" "wanted: $3"; fi
 }
 
 # check_match NAME TEXT PATTERN: an extended regular expression.
 check_match() {
-	if grep -qE -- "$3" <<<"$2"; then t_ok "$1"; else t_not_ok "$1" "got: $2" "wanted: $3"; fi
+    if grep -qE -- "$3" <<<"$2"; then t_ok "$1"; else t_not_ok "$1" "got: $2" "wanted: $3"; fi
 }
 
 # fails_with NAME STATUS PATTERN COMMAND…: that exit status, and just one line on standard error,
 # which says what the pattern wants.
 fails_with() {
-	local name=$1 wanted=$2 pattern=$3 got=0 err lines
-	shift 3
-	err=$("$@" 2>&1 >/dev/null) || got=$?
-	lines=$(grep -c . <<<"$err")
-	if [ "$got" = "$wanted" ] && [ "$lines" = 1 ] && grep -qE -- "$pattern" <<<"$err"; then
-		t_ok "$name"
-	else
-		t_not_ok "$name" "command: $*" "status $got (wanted $wanted), $lines line(s):" "$err" \
-			"wanted: $pattern"
-	fi
+    local name=$1 wanted=$2 pattern=$3 got=0 err lines
+    shift 3
+    err=$("$@" 2>&1 >/dev/null) || got=$?
+    lines=$(grep -c . <<<"$err")
+    if [ "$got" = "$wanted" ] && [ "$lines" = 1 ] && grep -qE -- "$pattern" <<<"$err"; then
+        t_ok "$name"
+    else
+        t_not_ok "$name" "command: $*" "status $got (wanted $wanted), $lines line(s):" "$err" \
+            "wanted: $pattern"
+    fi
 }
 
 # wait_for SECONDS COMMAND…: until it succeeds.
 wait_for() {
-	local end=$((SECONDS + $1))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ "$SECONDS" -lt "$end" ] || return 1
-		sleep 0.1
-	done
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$SECONDS" -lt "$end" ] || return 1
+        sleep 0.1
+    done
+}
+
+# An empty folder for ACS tokens: RUN_DIR. The build folder's pxenc keeps root's there too.
+t_own_run_dir() {
+    export XDG_RUNTIME_DIR=$T_DIR/xdg
+    mkdir -m 700 "$XDG_RUNTIME_DIR"
+    RUN_DIR=$XDG_RUNTIME_DIR/pxenc
+    [ "$(id -u)" != 0 ] || RUN_DIR=$(dirname "$(command -v pxenc)")/run
+    rm -rf "$RUN_DIR"
 }
 
 # The stand-in server. dcosd_start NAME LISTEN [OPTION…] sets DCOSD_PID_NAME and DCOSD_URL_NAME;
 # its log is $T_DIR/NAME.log. The certificates lie in $T_DIR/certs.
 dcosd_start() {
-	local name=$1 listen=$2
-	shift 2
-	pxenc-dcosd --listen "$listen" --cert "$T_DIR/certs/server.crt" --key "$T_DIR/certs/server.key" \
-		--log "$T_DIR/$name.log" "$@" >"$T_DIR/$name.out" 2>"$T_DIR/$name.err" &
-	printf -v "DCOSD_PID_$name" %s $!
-	wait_for 20 grep -q '^listening on' "$T_DIR/$name.out" || {
-		cat "$T_DIR/$name.err" >&2
-		return 1
-	}
-	printf -v "DCOSD_URL_$name" %s "$(sed -n 's/^listening on //p' "$T_DIR/$name.out")"
+    local name=$1 listen=$2
+    shift 2
+    pxenc-dcosd --listen "$listen" --cert "$T_DIR/certs/server.crt" --key "$T_DIR/certs/server.key" \
+        --log "$T_DIR/$name.log" "$@" >"$T_DIR/$name.out" 2>"$T_DIR/$name.err" &
+    printf -v "DCOSD_PID_$name" %s $!
+    wait_for 20 grep -q '^listening on' "$T_DIR/$name.out" || {
+        cat "$T_DIR/$name.err" >&2
+        return 1
+    }
+    printf -v "DCOSD_URL_$name" %s "$(sed -n 's/^listening on //p' "$T_DIR/$name.out")"
 }
 
 dcosd_stop() {
-	local pid="DCOSD_PID_$1"
-	kill "${!pid}" 2>/dev/null && wait "${!pid}" 2>/dev/null
-	return 0
+    local pid="DCOSD_PID_$1"
+    kill "${!pid}" 2>/dev/null && wait "${!pid}" 2>/dev/null
+    return 0
 }
 
 # requests NAME PATTERN: how many lines of the server's log match.
@@ -91,15 +100,15 @@ requests() { grep -cE -- "$2" "$T_DIR/$1.log" || true; }
 
 # write_config FILE [KEY VALUE]…: a config whose "dcos" object has these members (JSON values).
 write_config() {
-	local file=$1 members=
-	shift
-	while [ $# -gt 0 ]; do
-		members+="${members:+, }\"$1\": $2"
-		shift 2
-	done
-	printf '{"secret": {"secret_type": "dcos", "dcos": {%s}}, "timeout": %s}\n' "$members" \
-		"${T_TIMEOUT:-10}" >"$file"
-	chmod 600 "$file"
+    local file=$1 members=
+    shift
+    while [ $# -gt 0 ]; do
+        members+="${members:+, }\"$1\": $2"
+        shift 2
+    done
+    printf '{"secret": {"secret_type": "dcos", "dcos": {%s}}, "timeout": %s}\n' "$members" \
+        "${T_TIMEOUT:-10}" >"$file"
+    chmod 600 "$file"
 }
 
 t_done() { [ "$T_FAILED" = 0 ]; }

@@ -21,7 +21,7 @@
 
 struct px_sandbox_report {
 	const char *step; /* the step that failed: "drop capabilities" */
-	bool unlocked;	  /* memory is not locked: only where we are not root */
+	bool unlocked;	  /* no more than the secrets is locked */
 };
 
 /*
@@ -38,7 +38,8 @@ int px_sandbox_enter(pid_t parent, int (*warm_up)(void),
 int px_sandbox_hide(void) PX_MUST_CHECK;
 /* No descriptor but 0, 1 and 2, a session of its own, no file to be grown, few descriptors. */
 int px_sandbox_isolate(void) PX_MUST_CHECK;
-/* All memory, now and later. As root a failure counts; else -EAGAIN says that it did not work. */
+/* All memory, now and later. -EAGAIN: RLIMIT_MEMLOCK cannot be lifted (not root, or root of a
+ * container without CAP_SYS_RESOURCE), so that only secrets are locked. */
 int px_sandbox_lock_memory(void) PX_MUST_CHECK;
 /* As root: another user, no groups. Else nothing. */
 int px_sandbox_change_user(void) PX_MUST_CHECK;

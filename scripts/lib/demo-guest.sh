@@ -14,21 +14,21 @@ step() { printf '\n%s%s%s\n' "$bold" "$1" "$plain"; }
 
 # Prints a command as one would type it, and runs it.
 run() {
-	printf '  # %s\n' "$*"
-	"$@" 2>&1 | sed 's/^/    /'
+    printf '  # %s\n' "$*"
+    "$@" 2>&1 | sed 's/^/    /'
 }
 
 IAM=https://master.mesos/acs/api/v1
 
 # What `dcos security org users grant USER RID ACTION` sends; a RID's slashes are escaped twice.
 grant() {
-	local token rid=${2//\//%252F}
-	token=$(curl -sS --fail --cacert /etc/pxenc/dcos-ca.crt -H 'Content-Type: application/json' \
-		-d '{"uid": "admin", "password": "admin"}' "$IAM/auth/login" | jq -r .token)
-	curl -sS -o /dev/null --cacert /etc/pxenc/dcos-ca.crt -X PUT -H "Authorization: token=$token" \
-		-H 'Content-Type: application/json' -d '{"description": "pxenc"}' "$IAM/acls/$rid"
-	curl -sS --fail --cacert /etc/pxenc/dcos-ca.crt -X PUT -H "Authorization: token=$token" \
-		"$IAM/acls/$rid/users/$1/$3"
+    local token rid=${2//\//%252F}
+    token=$(curl -sS --fail --cacert /etc/pxenc/dcos-ca.crt -H 'Content-Type: application/json' \
+        -d '{"uid": "admin", "password": "admin"}' "$IAM/auth/login" | jq -r .token)
+    curl -sS -o /dev/null --cacert /etc/pxenc/dcos-ca.crt -X PUT -H "Authorization: token=$token" \
+        -H 'Content-Type: application/json' -d '{"description": "pxenc"}' "$IAM/acls/$rid"
+    curl -sS --fail --cacert /etc/pxenc/dcos-ca.crt -X PUT -H "Authorization: token=$token" \
+        "$IAM/acls/$rid/users/$1/$3"
 }
 
 step 'The scene: a DC/OS cluster (the stand-in server, over TLS) and a user without any right'
@@ -36,9 +36,9 @@ bash /root/certs.sh "$T_DIR/certs"
 install -d /etc/pxenc /data
 cp "$T_DIR/certs/ca.crt" /etc/pxenc/dcos-ca.crt
 dcosd_start main 127.0.0.1:443 --user admin:admin --grant 'admin:dcos:superuser:full' \
-	--user 'volumes:correct horse'
+    --user 'volumes:correct horse'
 write_config /etc/pxenc/config.json cluster_url '"https://master.mesos"' \
-	ca_cert_file '"/etc/pxenc/dcos-ca.crt"' base_path '"pwx/secrets"'
+    ca_cert_file '"/etc/pxenc/dcos-ca.crt"' base_path '"pwx/secrets"'
 run cat /etc/pxenc/config.json
 
 step '1. Grant the user the secrets under the base path'
@@ -73,8 +73,8 @@ step '7. The disk holds no trace of the text'
 sync
 printf '  # grep -c "quick brown" /dev/vdb\n'
 if grep -aq 'quick brown' /dev/vdb; then
-	echo '    the text lies on the disk in the clear' >&2
-	exit 1
+    echo '    the text lies on the disk in the clear' >&2
+    exit 1
 fi
 echo '    0'
 

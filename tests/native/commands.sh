@@ -9,235 +9,236 @@ T_DIR=$(mktemp -d)
 . tests/lib.sh
 trap 'dcosd_stop main; dcosd_stop other; rm -rf "$T_DIR"' EXIT
 
-export PXENC_TEST_RUN_DIR=$T_DIR/run PXENC_CONFIG=$T_DIR/config.json
+t_own_run_dir
+export PXENC_CONFIG=$T_DIR/config.json
 IMAGE=$T_DIR/image
 PASSWORD='correct horse'
 
 setup() {
-	bash tests/dcosd/certs.sh "$T_DIR/certs" || return 1
-	dcosd_start main 127.0.0.1:0 --user "portworx:$PASSWORD" --user 'nobody:pw' \
-		--grant 'portworx:dcos:secrets:default:/pwx/secrets/*:full' \
-		--grant 'portworx:dcos:secrets:list:default:/pwx/secrets/*:read' \
-		--secret pwx/secrets/px_secret_key='from portworx' \
-		--secret pwx/secrets/map='{"pwx/secrets/map": "inside", "other": "no"}' \
-		--secret pwx/secrets/short='{"short": "by last component"}' \
-		--secret pwx/secrets/object='{"unrelated": "kept whole"}' \
-		--secret elsewhere/key=x || return 1
-	printf 'portworx\n' >"$T_DIR/username"
-	printf '%s\n' "$PASSWORD" >"$T_DIR/password"
-	chmod 600 "$T_DIR/username" "$T_DIR/password" "$T_DIR/certs/ca.crt"
-	default_config
+    bash tests/dcosd/certs.sh "$T_DIR/certs" || return 1
+    dcosd_start main 127.0.0.1:0 --user "portworx:$PASSWORD" --user 'nobody:pw' \
+        --grant 'portworx:dcos:secrets:default:/pwx/secrets/*:full' \
+        --grant 'portworx:dcos:secrets:list:default:/pwx/secrets/*:read' \
+        --secret pwx/secrets/px_secret_key='from portworx' \
+        --secret pwx/secrets/map='{"pwx/secrets/map": "inside", "other": "no"}' \
+        --secret pwx/secrets/short='{"short": "by last component"}' \
+        --secret pwx/secrets/object='{"unrelated": "kept whole"}' \
+        --secret elsewhere/key=x || return 1
+    printf 'portworx\n' >"$T_DIR/username"
+    printf '%s\n' "$PASSWORD" >"$T_DIR/password"
+    chmod 600 "$T_DIR/username" "$T_DIR/password" "$T_DIR/certs/ca.crt"
+    default_config
 }
 
 # The config that the other tests bend: default_config [KEY VALUE]…
 default_config() {
-	write_config "$PXENC_CONFIG" cluster_url "\"$DCOSD_URL_main\"" \
-		ca_cert_file "\"$T_DIR/certs/ca.crt\"" base_path '"pwx/secrets"' \
-		username_file "\"$T_DIR/username\"" password_file "\"$T_DIR/password\"" "$@"
+    write_config "$PXENC_CONFIG" cluster_url "\"$DCOSD_URL_main\"" \
+        ca_cert_file "\"$T_DIR/certs/ca.crt\"" base_path '"pwx/secrets"' \
+        username_file "\"$T_DIR/username\"" password_file "\"$T_DIR/password\"" "$@"
 }
 
 new_image() { rm -f "$IMAGE" && truncate -s 32M "$IMAGE"; }
 
 secrets() {
-	check 'secrets create from a file descriptor' bash -c 'printf %s one | pxenc secrets create a --value-file -'
-	check_equal 'secrets get prints the value and no more' "$(pxenc secrets get a)" one
-	check_equal 'a path below the base path means the same secret' "$(pxenc secrets get pwx/secrets/a)" one
-	check_equal 'one leading slash is stripped' "$(pxenc secrets get /pwx/secrets/a)" one
-	fails_with 'create does not overwrite: status 14' 14 "'pwx/secrets/a' exists" pxenc secrets create a --value-file /dev/null/x --generate
-	fails_with 'create of what exists: status 14' 14 'pwx/secrets/a' pxenc secrets create a --generate
-	fails_with 'update asks, and wants --force where nobody can answer: status 15' 15 'force' pxenc secrets update a --generate
-	check 'secrets update --force' bash -c 'printf %s two | pxenc secrets update a --force --value-file -'
-	check_equal 'the new value is there' "$(pxenc secrets get a)" two
-	fails_with 'update of what is not there: status 9' 9 'nothere' pxenc secrets update nothere --force --generate
-	head -c 3000 /dev/urandom >"$T_DIR/binary"
-	check 'a binary value goes in' pxenc secrets create blob --value-file "$T_DIR/binary"
-	check 'and comes out the same' bash -c 'pxenc secrets get blob | cmp - "$0"' "$T_DIR/binary"
-	check_equal 'secrets list is recursive, relative and sorted' "$(pxenc secrets list | tr '\n' ' ')" 'a blob map object px_secret_key short '
-	check_equal 'secrets list --json' "$(pxenc secrets list --json | jq -c .)" '["a","blob","map","object","px_secret_key","short"]'
-	fails_with 'delete asks: status 15' 15 'force' pxenc secrets delete blob
-	check 'secrets delete --force' pxenc secrets delete blob --force
-	fails_with 'a deleted secret is gone: status 9' 9 'blob' pxenc secrets get blob
-	fails_with 'forbidden: status 8, with the grant to give' 8 'org users grant' \
-		env DCOS_SECRETS_BASE_PATH= pxenc secrets get ../elsewhere/key
+    check 'secrets create from a file descriptor' bash -c 'printf %s one | pxenc secrets create a --value-file -'
+    check_equal 'secrets get prints the value and no more' "$(pxenc secrets get a)" one
+    check_equal 'a path below the base path means the same secret' "$(pxenc secrets get pwx/secrets/a)" one
+    check_equal 'one leading slash is stripped' "$(pxenc secrets get /pwx/secrets/a)" one
+    fails_with 'create does not overwrite: status 14' 14 "'pwx/secrets/a' exists" pxenc secrets create a --value-file /dev/null/x --generate
+    fails_with 'create of what exists: status 14' 14 'pwx/secrets/a' pxenc secrets create a --generate
+    fails_with 'update asks, and wants --force where nobody can answer: status 15' 15 'force' pxenc secrets update a --generate
+    check 'secrets update --force' bash -c 'printf %s two | pxenc secrets update a --force --value-file -'
+    check_equal 'the new value is there' "$(pxenc secrets get a)" two
+    fails_with 'update of what is not there: status 9' 9 'nothere' pxenc secrets update nothere --force --generate
+    head -c 3000 /dev/urandom >"$T_DIR/binary"
+    check 'a binary value goes in' pxenc secrets create blob --value-file "$T_DIR/binary"
+    check 'and comes out the same' bash -c 'pxenc secrets get blob | cmp - "$0"' "$T_DIR/binary"
+    check_equal 'secrets list is recursive, relative and sorted' "$(pxenc secrets list | tr '\n' ' ')" 'a blob map object px_secret_key short '
+    check_equal 'secrets list --json' "$(pxenc secrets list --json | jq -c .)" '["a","blob","map","object","px_secret_key","short"]'
+    fails_with 'delete asks: status 15' 15 'force' pxenc secrets delete blob
+    check 'secrets delete --force' pxenc secrets delete blob --force
+    fails_with 'a deleted secret is gone: status 9' 9 'blob' pxenc secrets get blob
+    fails_with 'forbidden: status 8, with the grant to give' 8 'org users grant' \
+        env DCOS_SECRETS_BASE_PATH= pxenc secrets get ../elsewhere/key
 }
 
 paths() {
-	local bad
-	for bad in '' / a//b a/./b a/../b 'a%2fb' a/ 'a b' 'a?b' 'a#b' $'a\nb'; do
-		fails_with "the path '${bad//$'\n'/\\n}' is a usage error" 1 'path' pxenc secrets get "$bad"
-	done
-	check_equal 'a bad path reaches no server' "$(requests main '\.\.|%25|//b')" 0
+    local bad
+    for bad in '' / a//b a/./b a/../b 'a%2fb' a/ 'a b' 'a?b' 'a#b' $'a\nb'; do
+        fails_with "the path '${bad//$'\n'/\\n}' is a usage error" 1 'path' pxenc secrets get "$bad"
+    done
+    check_equal 'a bad path reaches no server' "$(requests main '\.\.|%25|//b')" 0
 }
 
 config_errors() {
-	default_config cluster_ur1 '"x"'
-	fails_with 'an unknown key in the config: status 1, key and file named' 1 "cluster_ur1.*" pxenc secrets get a
-	default_config store 3
-	fails_with 'a wrong type in the config: status 1' 1 '"store"' pxenc secrets get a
-	write_config "$PXENC_CONFIG" cluster_url '"http://127.0.0.1:1"'
-	fails_with 'plain http is refused: status 1' 1 'https://' pxenc secrets get a
-	default_config
-	chmod 666 "$PXENC_CONFIG"
-	fails_with 'a config that others may write is refused: status 1' 1 'chmod' pxenc secrets get a
-	default_config
-	chmod 644 "$T_DIR/password"
-	rm -rf "$PXENC_TEST_RUN_DIR"
-	fails_with 'a password file that others may read is refused: status 1' 1 'chmod' pxenc secrets get a
-	chmod 600 "$T_DIR/password"
-	default_config
-	mv "$T_DIR/certs/ca.crt" "$T_DIR/certs/gone"
-	fails_with 'a missing CA file: status 1, the file named' 1 'ca.crt' pxenc secrets get a
-	mv "$T_DIR/certs/gone" "$T_DIR/certs/ca.crt"
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=other -days 9 \
-		-keyout "$T_DIR/other.key" -out "$T_DIR/other.crt" 2>/dev/null
-	write_config "$PXENC_CONFIG" cluster_url "\"$DCOSD_URL_main\"" ca_cert_file "\"$T_DIR/other.crt\"" \
-		username_file "\"$T_DIR/username\"" password_file "\"$T_DIR/password\""
-	fails_with 'a server that the CA did not sign for: status 10' 10 'certificate' pxenc secrets get a
-	T_TIMEOUT=2 write_config "$PXENC_CONFIG" cluster_url '"https://127.0.0.1:9"' ca_cert_file "\"$T_DIR/certs/ca.crt\"" \
-		username_file "\"$T_DIR/username\"" password_file "\"$T_DIR/password\""
-	local start=$SECONDS
-	pxenc secrets get a >/dev/null 2>"$T_DIR/err"
-	check_equal 'an unreachable server: status 6' $? 6
-	check_match 'with the address and the cause' "$(tail -n 1 "$T_DIR/err")" '127.0.0.1.*refused'
-	check "and by the deadline" test $((SECONDS - start)) -le 4
-	default_config
+    default_config cluster_ur1 '"x"'
+    fails_with 'an unknown key in the config: status 1, key and file named' 1 "cluster_ur1.*" pxenc secrets get a
+    default_config store 3
+    fails_with 'a wrong type in the config: status 1' 1 '"store"' pxenc secrets get a
+    write_config "$PXENC_CONFIG" cluster_url '"http://127.0.0.1:1"'
+    fails_with 'plain http is refused: status 1' 1 'https://' pxenc secrets get a
+    default_config
+    chmod 666 "$PXENC_CONFIG"
+    fails_with 'a config that others may write is refused: status 1' 1 'chmod' pxenc secrets get a
+    default_config
+    chmod 644 "$T_DIR/password"
+    rm -rf "$RUN_DIR"
+    fails_with 'a password file that others may read is refused: status 1' 1 'chmod' pxenc secrets get a
+    chmod 600 "$T_DIR/password"
+    default_config
+    mv "$T_DIR/certs/ca.crt" "$T_DIR/certs/gone"
+    fails_with 'a missing CA file: status 1, the file named' 1 'ca.crt' pxenc secrets get a
+    mv "$T_DIR/certs/gone" "$T_DIR/certs/ca.crt"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=other -days 9 \
+        -keyout "$T_DIR/other.key" -out "$T_DIR/other.crt" 2>/dev/null
+    write_config "$PXENC_CONFIG" cluster_url "\"$DCOSD_URL_main\"" ca_cert_file "\"$T_DIR/other.crt\"" \
+        username_file "\"$T_DIR/username\"" password_file "\"$T_DIR/password\""
+    fails_with 'a server that the CA did not sign for: status 10' 10 'certificate' pxenc secrets get a
+    T_TIMEOUT=2 write_config "$PXENC_CONFIG" cluster_url '"https://127.0.0.1:9"' ca_cert_file "\"$T_DIR/certs/ca.crt\"" \
+        username_file "\"$T_DIR/username\"" password_file "\"$T_DIR/password\""
+    local start=$SECONDS
+    pxenc secrets get a >/dev/null 2>"$T_DIR/err"
+    check_equal 'an unreachable server: status 6' $? 6
+    check_match 'with the address and the cause' "$(tail -n 1 "$T_DIR/err")" '127.0.0.1.*refused'
+    check "and by the deadline" test $((SECONDS - start)) -le 4
+    default_config
 }
 
 logins() {
-	local before
-	rm -rf "$PXENC_TEST_RUN_DIR"
-	before=$(requests main '/auth/login')
-	pxenc secrets get a >/dev/null
-	pxenc secrets get a >/dev/null
-	check_equal 'the ACS token is cached: two commands, one login' "$(requests main '/auth/login')" $((before + 1))
-	check_equal 'in a file that only its owner can read' "$(find "$PXENC_TEST_RUN_DIR" -type f -perm /077 | wc -l)" 0
-	printf 'wrong\n' >"$T_DIR/password"
-	rm -rf "$PXENC_TEST_RUN_DIR"
-	before=$(requests main '/auth/login')
-	fails_with 'a rejected login: status 7' 7 'portworx' pxenc secrets get a
-	fails_with 'and again' 7 'portworx' pxenc secrets get a
-	check_equal 'is remembered: the server is asked once' "$(requests main '/auth/login')" $((before + 1))
-	printf '%s\n' "$PASSWORD" >"$T_DIR/password"
-	check 'until the password file is mended' pxenc secrets get a
-	write_config "$PXENC_CONFIG" cluster_url "\"$DCOSD_URL_main\"" ca_cert_file "\"$T_DIR/certs/ca.crt\"" base_path '"wrong/base"'
-	rm -rf "$PXENC_TEST_RUN_DIR"
-	fails_with 'without any login: status 7, and what to type' 7 'pxenc secrets dcos login' pxenc secrets get a
-	check 'secrets dcos login' bash -c 'printf %s "$0" | pxenc secrets dcos login --username portworx --password-stdin --base-path pwx/secrets' "$PASSWORD"
-	check 'then commands work, under the base path of the login' pxenc secrets get a
-	check 'secrets dcos logout' pxenc secrets dcos logout
-	fails_with 'after it nobody is logged in: status 7' 7 'pxenc secrets dcos login' pxenc secrets get a
-	fails_with 'a rejected login by hand: status 7' 7 'portworx' bash -c 'echo nonsense | pxenc secrets dcos login --username portworx --password-stdin'
-	default_config
+    local before
+    rm -rf "$RUN_DIR"
+    before=$(requests main '/auth/login')
+    pxenc secrets get a >/dev/null
+    pxenc secrets get a >/dev/null
+    check_equal 'the ACS token is cached: two commands, one login' "$(requests main '/auth/login')" $((before + 1))
+    check_equal 'in a file that only its owner can read' "$(find "$RUN_DIR" -type f -perm /077 | wc -l)" 0
+    printf 'wrong\n' >"$T_DIR/password"
+    rm -rf "$RUN_DIR"
+    before=$(requests main '/auth/login')
+    fails_with 'a rejected login: status 7' 7 'portworx' pxenc secrets get a
+    fails_with 'and again' 7 'portworx' pxenc secrets get a
+    check_equal 'is remembered: the server is asked once' "$(requests main '/auth/login')" $((before + 1))
+    printf '%s\n' "$PASSWORD" >"$T_DIR/password"
+    check 'until the password file is mended' pxenc secrets get a
+    write_config "$PXENC_CONFIG" cluster_url "\"$DCOSD_URL_main\"" ca_cert_file "\"$T_DIR/certs/ca.crt\"" base_path '"wrong/base"'
+    rm -rf "$RUN_DIR"
+    fails_with 'without any login: status 7, and what to type' 7 'pxenc secrets dcos login' pxenc secrets get a
+    check 'secrets dcos login' bash -c 'printf %s "$0" | pxenc secrets dcos login --username portworx --password-stdin --base-path pwx/secrets' "$PASSWORD"
+    check 'then commands work, under the base path of the login' pxenc secrets get a
+    check 'secrets dcos logout' pxenc secrets dcos logout
+    fails_with 'after it nobody is logged in: status 7' 7 'pxenc secrets dcos login' pxenc secrets get a
+    fails_with 'a rejected login by hand: status 7' 7 'portworx' bash -c 'echo nonsense | pxenc secrets dcos login --username portworx --password-stdin'
+    default_config
 }
 
 # A server is never shown the ACS token of another: the identity has the URL in it.
 changed_url() {
-	dcosd_start other 127.0.0.1:0 --user 'somebody:else'
-	pxenc secrets get a >/dev/null
-	write_config "$PXENC_CONFIG" cluster_url "\"$DCOSD_URL_other\"" ca_cert_file "\"$T_DIR/certs/ca.crt\"" \
-		username_file "\"$T_DIR/username\"" password_file "\"$T_DIR/password\""
-	fails_with 'another cluster_url: a login there, status 7' 7 'portworx' pxenc secrets get a
-	check_equal 'the first request that it sees is a login: no ACS token was shown to it' \
-		"$(head -n 1 "$T_DIR/other.log")" 'POST /acs/api/v1/auth/login 401'
-	check_equal 'and there is no other' "$(wc -l <"$T_DIR/other.log")" 1
-	dcosd_stop other
-	default_config
+    dcosd_start other 127.0.0.1:0 --user 'somebody:else'
+    pxenc secrets get a >/dev/null
+    write_config "$PXENC_CONFIG" cluster_url "\"$DCOSD_URL_other\"" ca_cert_file "\"$T_DIR/certs/ca.crt\"" \
+        username_file "\"$T_DIR/username\"" password_file "\"$T_DIR/password\""
+    fails_with 'another cluster_url: a login there, status 7' 7 'portworx' pxenc secrets get a
+    check_equal 'the first request that it sees is a login: no ACS token was shown to it' \
+        "$(head -n 1 "$T_DIR/other.log")" 'POST /acs/api/v1/auth/login 401'
+    check_equal 'and there is no other' "$(wc -l <"$T_DIR/other.log")" 1
+    dcosd_stop other
+    default_config
 }
 
 volumes() {
-	local path
-	new_image
-	check_match 'format without a key named or set makes one, and says which' "$(pxenc format "$IMAGE")" \
-		'pwx/secrets/volumes/[0-9a-f-]{36}/1 \(generated\)'
-	check 'open --test proves it, without device-mapper' pxenc open --test "$IMAGE"
-	path=$(pxenc status "$IMAGE" --json | jq -r '.[0].secret')
-	check_match 'the key is text that says it is random' "$(pxenc secrets get "$path")" '^pxenc1:[A-Za-z0-9_-]{86}$'
-	check 'cryptsetup opens the volume with that text' \
-		bash -c 'pxenc secrets get "$0" | cryptsetup open --test-passphrase --key-file - "$1"' "$path" "$IMAGE"
-	check_match 'its keyslot is PBKDF2 with 1000 iterations' "$(cryptsetup luksDump "$IMAGE")" 'Iterations: +1000'
-	pxenc secrets delete "$path" --force
-	fails_with 'its secret deleted: status 9' 9 "$path" pxenc open --test "$IMAGE"
+    local path
+    new_image
+    check_match 'format without a key named or set makes one, and says which' "$(pxenc format "$IMAGE")" \
+        'pwx/secrets/volumes/[0-9a-f-]{36}/1 \(generated\)'
+    check 'open --test proves it, without device-mapper' pxenc open --test "$IMAGE"
+    path=$(pxenc status "$IMAGE" --json | jq -r '.[0].secret')
+    check_match 'the key is text that says it is random' "$(pxenc secrets get "$path")" '^pxenc1:[A-Za-z0-9_-]{86}$'
+    check 'cryptsetup opens the volume with that text' \
+        bash -c 'pxenc secrets get "$0" | cryptsetup open --test-passphrase --key-file - "$1"' "$path" "$IMAGE"
+    check_match 'its keyslot is PBKDF2 with 1000 iterations' "$(cryptsetup luksDump "$IMAGE")" 'Iterations: +1000'
+    pxenc secrets delete "$path" --force
+    fails_with 'its secret deleted: status 9' 9 "$path" pxenc open --test "$IMAGE"
 
-	new_image
-	check 'format --secret with the full path' pxenc format "$IMAGE" --secret pwx/secrets/px_secret_key
-	check_match 'a passphrase of a person gets argon2id' "$(cryptsetup luksDump "$IMAGE")" 'PBKDF: +argon2id'
-	check_equal 'the LUKS2 token holds the relative path' "$(luks2-edit --dump "$IMAGE" | jq -r '.tokens["0"].secret')" px_secret_key
-	check 'open --test' pxenc open --test "$IMAGE"
-	check 'the path relative to the base reads the same' pxenc open --test "$IMAGE" -o secret=px_secret_key
-	check 'and so does the full one' pxenc open --test "$IMAGE" -o secret=pwx/secrets/px_secret_key
-	fails_with 'another secret: status 2' 2 'opens no keyslot' pxenc open --test "$IMAGE" -o secret=a
+    new_image
+    check 'format --secret with the full path' pxenc format "$IMAGE" --secret pwx/secrets/px_secret_key
+    check_match 'a passphrase of a person gets argon2id' "$(cryptsetup luksDump "$IMAGE")" 'PBKDF: +argon2id'
+    check_equal 'the LUKS2 token holds the relative path' "$(luks2-edit --dump "$IMAGE" | jq -r '.tokens["0"].secret')" px_secret_key
+    check 'open --test' pxenc open --test "$IMAGE"
+    check 'the path relative to the base reads the same' pxenc open --test "$IMAGE" -o secret=px_secret_key
+    check 'and so does the full one' pxenc open --test "$IMAGE" -o secret=pwx/secrets/px_secret_key
+    fails_with 'another secret: status 2' 2 'opens no keyslot' pxenc open --test "$IMAGE" -o secret=a
 
-	new_image
-	pxenc format "$IMAGE" --secret map >/dev/null
-	check 'a JSON value with a member of the full path is that member' \
-		bash -c 'printf inside | cryptsetup open --test-passphrase --key-file - "$0"' "$IMAGE"
-	new_image
-	pxenc format "$IMAGE" --secret short >/dev/null
-	check 'or of the last component' bash -c 'printf "by last component" | cryptsetup open --test-passphrase --key-file - "$0"' "$IMAGE"
-	new_image
-	pxenc format "$IMAGE" --secret object >/dev/null
-	check 'another JSON object is the passphrase as it stands' \
-		bash -c 'printf "{\"unrelated\": \"kept whole\"}" | cryptsetup open --test-passphrase --key-file - "$0"' "$IMAGE"
+    new_image
+    pxenc format "$IMAGE" --secret map >/dev/null
+    check 'a JSON value with a member of the full path is that member' \
+        bash -c 'printf inside | cryptsetup open --test-passphrase --key-file - "$0"' "$IMAGE"
+    new_image
+    pxenc format "$IMAGE" --secret short >/dev/null
+    check 'or of the last component' bash -c 'printf "by last component" | cryptsetup open --test-passphrase --key-file - "$0"' "$IMAGE"
+    new_image
+    pxenc format "$IMAGE" --secret object >/dev/null
+    check 'another JSON object is the passphrase as it stands' \
+        bash -c 'printf "{\"unrelated\": \"kept whole\"}" | cryptsetup open --test-passphrase --key-file - "$0"' "$IMAGE"
 }
 
 cluster_key() {
-	new_image
-	fails_with 'format --cluster-key with none set: status 9' 9 'set-cluster-key' pxenc format "$IMAGE" --cluster-key
-	fails_with 'set-cluster-key of a secret that is missing: status 9, nothing set' 9 'nowhere' pxenc secrets set-cluster-key --secret nowhere
-	check 'set-cluster-key reads the secret and writes the setting' pxenc secrets set-cluster-key --secret pwx/secrets/px_secret_key
-	check_equal 'it holds the relative path' "$(pxenc secrets get pxenc/cluster)" px_secret_key
-	check_match 'format takes the cluster key' "$(pxenc format "$IMAGE")" 'px_secret_key \(by the cluster setting\)'
-	check 'run again with the same secret it changes nothing' pxenc secrets set-cluster-key --secret px_secret_key
-	pxenc secrets create second --generate
-	check 'the cluster key can be changed' pxenc secrets set-cluster-key --secret second
-	check 'a volume keeps the secret that it was made with' pxenc open --test "$IMAGE"
-	fails_with 'unless told to take the cluster key' 2 'opens no keyslot' pxenc open --test "$IMAGE" -o cluster_key
-	sed -i 's/"dcos": {/"cluster_secret_key": "px_secret_key", "dcos": {/; s/"secret_type"/"secret_type"/' "$PXENC_CONFIG"
-	new_image
-	check_match 'the setting outranks the config file' "$(pxenc format "$IMAGE")" 'second \(by the cluster setting\)'
-	pxenc secrets delete pxenc/cluster --force
-	new_image
-	check_match 'without a setting the config names it' "$(pxenc format "$IMAGE")" 'px_secret_key \(by cluster_secret_key in the config\)'
-	printf '../../etc/passwd' | pxenc secrets create pxenc/cluster --value-file -
-	new_image
-	fails_with 'a setting that is no path: status 10' 10 'set-cluster-key' pxenc format "$IMAGE"
-	pxenc secrets delete pxenc/cluster --force
-	default_config
+    new_image
+    fails_with 'format --cluster-key with none set: status 9' 9 'set-cluster-key' pxenc format "$IMAGE" --cluster-key
+    fails_with 'set-cluster-key of a secret that is missing: status 9, nothing set' 9 'nowhere' pxenc secrets set-cluster-key --secret nowhere
+    check 'set-cluster-key reads the secret and writes the setting' pxenc secrets set-cluster-key --secret pwx/secrets/px_secret_key
+    check_equal 'it holds the relative path' "$(pxenc secrets get pxenc/cluster)" px_secret_key
+    check_match 'format takes the cluster key' "$(pxenc format "$IMAGE")" 'px_secret_key \(by the cluster setting\)'
+    check 'run again with the same secret it changes nothing' pxenc secrets set-cluster-key --secret px_secret_key
+    pxenc secrets create second --generate
+    check 'the cluster key can be changed' pxenc secrets set-cluster-key --secret second
+    check 'a volume keeps the secret that it was made with' pxenc open --test "$IMAGE"
+    fails_with 'unless told to take the cluster key' 2 'opens no keyslot' pxenc open --test "$IMAGE" -o cluster_key
+    sed -i 's/"dcos": {/"cluster_secret_key": "px_secret_key", "dcos": {/; s/"secret_type"/"secret_type"/' "$PXENC_CONFIG"
+    new_image
+    check_match 'the setting outranks the config file' "$(pxenc format "$IMAGE")" 'second \(by the cluster setting\)'
+    pxenc secrets delete pxenc/cluster --force
+    new_image
+    check_match 'without a setting the config names it' "$(pxenc format "$IMAGE")" 'px_secret_key \(by cluster_secret_key in the config\)'
+    printf '../../etc/passwd' | pxenc secrets create pxenc/cluster --value-file -
+    new_image
+    fails_with 'a setting that is no path: status 10' 10 'set-cluster-key' pxenc format "$IMAGE"
+    pxenc secrets delete pxenc/cluster --force
+    default_config
 }
 
 format_refusals() {
-	local before value
-	new_image
-	before=$(sha256sum "$IMAGE")
-	fails_with 'format with a missing secret: status 9' 9 'nowhere' pxenc format "$IMAGE" --secret nowhere
-	for value in 'newline\n' 'nul\0byte' "$(head -c 600 /dev/zero | tr '\0' x)"; do
-		printf "$value" | pxenc secrets create unfit --value-file -
-		fails_with "format with a value that cannot be typed (${value:0:8}): status 1" 1 'unfit' pxenc format "$IMAGE" --secret unfit
-		pxenc secrets delete unfit --force
-	done
-	fails_with 'format --secret credentials/x: status 1' 1 'cannot be a key' pxenc format "$IMAGE" --secret credentials/x
-	fails_with 'format with a cipher that is not ours: status 1' 1 'cipher' pxenc format "$IMAGE" --cipher aes-ecb
-	fails_with 'format with two keys named: status 1' 1 'one of' pxenc format "$IMAGE" --secret a --generate
-	check_equal 'after each refusal the device is as it was' "$(sha256sum "$IMAGE")" "$before"
-	check_equal 'and no generated key is left in the store' "$(pxenc secrets list volumes | wc -l)" "$LEFT"
-	pxenc format "$IMAGE" --secret px_secret_key >/dev/null
-	before=$(sha256sum "$IMAGE")
-	fails_with 'format over a volume: status 15' 15 'crypto_LUKS' pxenc format "$IMAGE"
-	check_equal 'leaves it as it was' "$(sha256sum "$IMAGE")" "$before"
-	check 'format --force does it' pxenc format "$IMAGE" --force --secret px_secret_key
-	fails_with 'no such device: status 4' 4 'no such device' pxenc open --test "$T_DIR/nothing"
-	head -c 1M /dev/urandom >"$T_DIR/random"
-	fails_with 'not a LUKS volume: status 4' 4 'not a LUKS volume' pxenc open --test "$T_DIR/random"
-	fails_with 'a plain file cannot be mapped: status 4, with what to type' 4 'losetup' pxenc open "$IMAGE"
+    local before value
+    new_image
+    before=$(sha256sum "$IMAGE")
+    fails_with 'format with a missing secret: status 9' 9 'nowhere' pxenc format "$IMAGE" --secret nowhere
+    for value in 'newline\n' 'nul\0byte' "$(head -c 600 /dev/zero | tr '\0' x)"; do
+        printf "$value" | pxenc secrets create unfit --value-file -
+        fails_with "format with a value that cannot be typed (${value:0:8}): status 1" 1 'unfit' pxenc format "$IMAGE" --secret unfit
+        pxenc secrets delete unfit --force
+    done
+    fails_with 'format --secret credentials/x: status 1' 1 'cannot be a key' pxenc format "$IMAGE" --secret credentials/x
+    fails_with 'format with a cipher that is not ours: status 1' 1 'cipher' pxenc format "$IMAGE" --cipher aes-ecb
+    fails_with 'format with two keys named: status 1' 1 'one of' pxenc format "$IMAGE" --secret a --generate
+    check_equal 'after each refusal the device is as it was' "$(sha256sum "$IMAGE")" "$before"
+    check_equal 'and no generated key is left in the store' "$(pxenc secrets list volumes | wc -l)" "$LEFT"
+    pxenc format "$IMAGE" --secret px_secret_key >/dev/null
+    before=$(sha256sum "$IMAGE")
+    fails_with 'format over a volume: status 15' 15 'crypto_LUKS' pxenc format "$IMAGE"
+    check_equal 'leaves it as it was' "$(sha256sum "$IMAGE")" "$before"
+    check 'format --force does it' pxenc format "$IMAGE" --force --secret px_secret_key
+    fails_with 'no such device: status 4' 4 'no such device' pxenc open --test "$T_DIR/nothing"
+    head -c 1M /dev/urandom >"$T_DIR/random"
+    fails_with 'not a LUKS volume: status 4' 4 'not a LUKS volume' pxenc open --test "$T_DIR/random"
+    fails_with 'a plain file cannot be mapped: status 4, with what to type' 4 'losetup' pxenc open "$IMAGE"
 }
 
 usage() {
-	fails_with 'an unknown command: status 1' 1 'no such command' pxenc frobnicate
-	pxenc format >/dev/null 2>&1
-	check_equal 'a missing argument: status 1' $? 1
-	check_match '--help lists the commands' "$(pxenc --help)" 'secrets set-cluster-key'
-	check_match 'a command has its own help' "$(pxenc format --help)" 'usage: pxenc format DEVICE'
-	check_match '--version' "$(pxenc --version)" '^pxenc [0-9]'
+    fails_with 'an unknown command: status 1' 1 'no such command' pxenc frobnicate
+    pxenc format >/dev/null 2>&1
+    check_equal 'a missing argument: status 1' $? 1
+    check_match '--help lists the commands' "$(pxenc --help)" 'secrets set-cluster-key'
+    check_match 'a command has its own help' "$(pxenc format --help)" 'usage: pxenc format DEVICE'
+    check_match '--version' "$(pxenc --version)" '^pxenc [0-9]'
 }
 
 setup || exit 1

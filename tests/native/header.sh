@@ -9,41 +9,42 @@ T_DIR=$(mktemp -d)
 . tests/lib.sh
 trap 'dcosd_stop main; rm -rf "$T_DIR"' EXIT
 
-export PXENC_TEST_RUN_DIR=$T_DIR/run PXENC_CONFIG=$T_DIR/config.json
+t_own_run_dir
+export PXENC_CONFIG=$T_DIR/config.json
 GENUINE=$T_DIR/genuine IMAGE=$T_DIR/image
 
 setup() {
-	bash tests/dcosd/certs.sh "$T_DIR/certs" || return 1
-	dcosd_start main 127.0.0.1:0 --user u:p --grant 'u:dcos:secrets:default:/*:full' || return 1
-	write_config "$PXENC_CONFIG" cluster_url "\"$DCOSD_URL_main\"" ca_cert_file "\"$T_DIR/certs/ca.crt\""
-	printf p | pxenc secrets dcos login --username u --password-stdin
-	truncate -s 32M "$GENUINE"
-	pxenc format "$GENUINE" --generate >/dev/null
-	check 'the genuine volume opens' pxenc open --test "$GENUINE"
+    bash tests/dcosd/certs.sh "$T_DIR/certs" || return 1
+    dcosd_start main 127.0.0.1:0 --user u:p --grant 'u:dcos:secrets:default:/*:full' || return 1
+    write_config "$PXENC_CONFIG" cluster_url "\"$DCOSD_URL_main\"" ca_cert_file "\"$T_DIR/certs/ca.crt\""
+    printf p | pxenc secrets dcos login --username u --password-stdin
+    truncate -s 32M "$GENUINE"
+    pxenc format "$GENUINE" --generate >/dev/null
+    check 'the genuine volume opens' pxenc open --test "$GENUINE"
 }
 
 # forge NAME [OLD NEW]…: a copy of the genuine image with those texts of the JSON replaced.
 forge() {
-	cp "$GENUINE" "$IMAGE"
-	luks2-edit "$IMAGE" "$@" >/dev/null
+    cp "$GENUINE" "$IMAGE"
+    luks2-edit "$IMAGE" "$@" >/dev/null
 }
 
 # refused_by WHO NAME PATTERN [OLD NEW]…: status 11; the allowlist fetches nothing, the seal does.
 refused_by() {
-	local who=$1 name=$2 pattern=$3 before
-	shift 3
-	forge "$@" || {
-		t_not_ok "$name" "the header could not be forged: $*"
-		return
-	}
-	check "$name: cryptsetup itself takes the header" cryptsetup isLuks --type luks2 "$IMAGE"
-	before=$(requests main 'GET /secrets')
-	fails_with "$name: status 11" 11 "$pattern" pxenc open --test "$IMAGE"
-	if [ "$who" = allowlist ]; then
-		check_equal "$name: nothing was fetched" "$(requests main 'GET /secrets')" "$before"
-	else
-		check_equal "$name: seen under the key, before it is used" "$(requests main 'GET /secrets')" $((before + 1))
-	fi
+    local who=$1 name=$2 pattern=$3 before
+    shift 3
+    forge "$@" || {
+        t_not_ok "$name" "the header could not be forged: $*"
+        return
+    }
+    check "$name: cryptsetup itself takes the header" cryptsetup isLuks --type luks2 "$IMAGE"
+    before=$(requests main 'GET /secrets')
+    fails_with "$name: status 11" 11 "$pattern" pxenc open --test "$IMAGE"
+    if [ "$who" = allowlist ]; then
+        check_equal "$name: nothing was fetched" "$(requests main 'GET /secrets')" "$before"
+    else
+        check_equal "$name: seen under the key, before it is used" "$(requests main 'GET /secrets')" $((before + 1))
+    fi
 }
 
 # The segment's encryption is the one that a sector_size follows; the keyslots' is not.
@@ -65,7 +66,7 @@ refused_by allowlist 'a requirement' 'requirement' '"config":{' '"config":{"requ
 refused_by seal 'auto set' 'seal' '"auto":false' '"auto":true'
 path=$(luks2-edit --dump "$GENUINE" | jq -r '.tokens["0"].secret')
 for bad in ../x pxenc/cluster credentials/x /x a/../b 'a%2fb' volumes/x/header; do
-	refused_by allowlist "a LUKS2 token that names '$bad'" 'LUKS2 token' "\"$path\"" "\"$bad\""
+    refused_by allowlist "a LUKS2 token that names '$bad'" 'LUKS2 token' "\"$path\"" "\"$bad\""
 done
 printf x | pxenc secrets create elsewhere --value-file -
 refused_by seal 'a LUKS2 token without its seal' 'seal' ',"seal":"' ',"seal":"AAAA'

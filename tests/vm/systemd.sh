@@ -11,15 +11,15 @@ A=/dev/vdb
 no_mappings() { ! ls /sys/block/ | grep -q '^dm-'; }
 
 setup() {
-	bash "$here/certs.sh" "$T_DIR/certs"
-	install -d /etc/pxenc /mnt/a /mnt/b
-	cp "$T_DIR/certs/ca.crt" /etc/pxenc/dcos-ca.crt
-	write_config /etc/pxenc/config.json cluster_url '"https://master.mesos"' \
-		ca_cert_file '"/etc/pxenc/dcos-ca.crt"' base_path '"pwx/secrets"'
-	grep -q master.mesos /etc/hosts || echo '127.0.0.1 master.mesos' >>/etc/hosts
-	systemd-sysusers
-	dcosd_start main 127.0.0.1:443 --user 'u:pw' --grant 'u:dcos:secrets:default:/pwx/secrets/*:full' \
-		--fault 'delay=4s@GET:*/slow'
+    bash "$here/certs.sh" "$T_DIR/certs"
+    install -d /etc/pxenc /mnt/a /mnt/b
+    cp "$T_DIR/certs/ca.crt" /etc/pxenc/dcos-ca.crt
+    write_config /etc/pxenc/config.json cluster_url '"https://master.mesos"' \
+        ca_cert_file '"/etc/pxenc/dcos-ca.crt"' base_path '"pwx/secrets"'
+    grep -q master.mesos /etc/hosts || echo '127.0.0.1 master.mesos' >>/etc/hosts
+    systemd-sysusers
+    dcosd_start main 127.0.0.1:443 --user 'u:pw' --grant 'u:dcos:secrets:default:/pwx/secrets/*:full' \
+        --fault 'delay=4s@GET:*/slow'
 }
 
 setup || exit 1

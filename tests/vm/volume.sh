@@ -14,19 +14,19 @@ CLUSTER_VALUE='a passphrase for the cluster'
 VOLUME_VALUE='one for this volume'
 
 setup() {
-	bash "$here/certs.sh" "$T_DIR/certs"
-	install -d /etc/pxenc
-	cp "$T_DIR/certs/ca.crt" /etc/pxenc/dcos-ca.crt
-	printf '%s\n' portworx >/etc/pxenc/username
-	printf '%s\n' "$USER_PASSWORD" >/etc/pxenc/password
-	chmod 600 /etc/pxenc/*
-	write_config /etc/pxenc/config.json cluster_url '"https://master.mesos"' \
-		ca_cert_file '"/etc/pxenc/dcos-ca.crt"' base_path '"pwx/secrets"' \
-		username_file '"/etc/pxenc/username"' password_file '"/etc/pxenc/password"'
-	dcosd_start main 127.0.0.1:443 --user "portworx:$USER_PASSWORD" \
-		--grant 'portworx:dcos:secrets:default:/pwx/secrets/*:full' \
-		--grant 'portworx:dcos:secrets:list:default:/pwx/secrets/*:read'
-	mkdir -p /mnt/a /mnt/b
+    bash "$here/certs.sh" "$T_DIR/certs"
+    install -d /etc/pxenc
+    cp "$T_DIR/certs/ca.crt" /etc/pxenc/dcos-ca.crt
+    printf '%s\n' portworx >/etc/pxenc/username
+    printf '%s\n' "$USER_PASSWORD" >/etc/pxenc/password
+    chmod 600 /etc/pxenc/*
+    write_config /etc/pxenc/config.json cluster_url '"https://master.mesos"' \
+        ca_cert_file '"/etc/pxenc/dcos-ca.crt"' base_path '"pwx/secrets"' \
+        username_file '"/etc/pxenc/username"' password_file '"/etc/pxenc/password"'
+    dcosd_start main 127.0.0.1:443 --user "portworx:$USER_PASSWORD" \
+        --grant 'portworx:dcos:secrets:default:/pwx/secrets/*:full' \
+        --grant 'portworx:dcos:secrets:list:default:/pwx/secrets/*:read'
+    mkdir -p /mnt/a /mnt/b
 }
 
 no_mappings() { ! ls /sys/block/ | grep -q '^dm-'; }
@@ -36,225 +36,225 @@ wipe() { wipefs -aq "$1"; dd if=/dev/zero of="$1" bs=1M count=20 conv=notrunc st
 
 # Format, mount, write, unmount, mount: the same bytes.
 round_trip() {
-	local fstype=$1 sum
-	wipe $A
-	check "$fstype: format makes the volume and its filesystem" pxenc format $A --generate --fstype "$fstype"
-	check "$fstype: mount -t pxenc" mount -t pxenc $A /mnt/a
-	check_equal "$fstype: the filesystem inside is mounted" "$(mounted_fs /mnt/a)" "$fstype"
-	dd if=/dev/urandom of=/mnt/a/file bs=64k count=16 status=none
-	sum=$(sha256sum </mnt/a/file)
-	check "$fstype: umount" umount /mnt/a
-	check "$fstype: the mapping is gone after umount" mapping_gone
-	check "$fstype: mount again" mount -t pxenc $A /mnt/a
-	check_equal "$fstype: the same bytes are there" "$(sha256sum </mnt/a/file)" "$sum"
-	umount /mnt/a
-	mapping_gone
+    local fstype=$1 sum
+    wipe $A
+    check "$fstype: format makes the volume and its filesystem" pxenc format $A --generate --fstype "$fstype"
+    check "$fstype: mount -t pxenc" mount -t pxenc $A /mnt/a
+    check_equal "$fstype: the filesystem inside is mounted" "$(mounted_fs /mnt/a)" "$fstype"
+    dd if=/dev/urandom of=/mnt/a/file bs=64k count=16 status=none
+    sum=$(sha256sum </mnt/a/file)
+    check "$fstype: umount" umount /mnt/a
+    check "$fstype: the mapping is gone after umount" mapping_gone
+    check "$fstype: mount again" mount -t pxenc $A /mnt/a
+    check_equal "$fstype: the same bytes are there" "$(sha256sum </mnt/a/file)" "$sum"
+    umount /mnt/a
+    mapping_gone
 }
 
 plain_text_on_disk() { grep -aq "$1" $A; }
 
 cipher_in_kernel() {
-	local name table
-	pxenc open $A crypt
-	table=$(dmsetup table crypt)
-	check_match 'dmsetup table: aes-xts-plain64 with a 64-byte key in the kernel keyring' "$table" \
-		'^0 [0-9]+ crypt aes-xts-plain64 :64:logon:cryptsetup:'
-	check_match '4096-byte sectors where the device allows' "$table" 'sector_size:4096'
-	name=$(pxenc status crypt --json | jq -r '.[0].driver')
-	check_equal 'status names the driver that serves the mapping: aesni' "$name" xts-aes-aesni
-	check_match '/proc/crypto says the same, in use' \
-		"$(awk '/^driver/{d=$3} /^refcnt/{if (d=="xts-aes-aesni") print $3}' /proc/crypto)" '^([2-9]|[0-9]{2,})$'
-	check_equal 'status --json: the key lies in the keyring' \
-		"$(pxenc status crypt --json | jq -r '.[0].key_in_keyring')" true
-	pxenc close crypt
-	check 'close removes the mapping' mapping_gone
+    local name table
+    pxenc open $A crypt
+    table=$(dmsetup table crypt)
+    check_match 'dmsetup table: aes-xts-plain64 with a 64-byte key in the kernel keyring' "$table" \
+        '^0 [0-9]+ crypt aes-xts-plain64 :64:logon:cryptsetup:'
+    check_match '4096-byte sectors where the device allows' "$table" 'sector_size:4096'
+    name=$(pxenc status crypt --json | jq -r '.[0].driver')
+    check_equal 'status names the driver that serves the mapping: aesni' "$name" xts-aes-aesni
+    check_match '/proc/crypto says the same, in use' \
+        "$(awk '/^driver/{d=$3} /^refcnt/{if (d=="xts-aes-aesni") print $3}' /proc/crypto)" '^([2-9]|[0-9]{2,})$'
+    check_equal 'status --json: the key lies in the keyring' \
+        "$(pxenc status crypt --json | jq -r '.[0].key_in_keyring')" true
+    pxenc close crypt
+    check 'close removes the mapping' mapping_gone
 }
 
 last_unmount() {
-	exec 7>&-
-	mount -t pxenc $A /mnt/a
-	exec 7</mnt/a/file
-	umount -l /mnt/a
-	check_not 'after umount -l the mapping stays while a file is open' no_mappings
-	exec 7<&-
-	check 'after umount -l the mapping goes when the last user leaves' mapping_gone
+    exec 7>&-
+    mount -t pxenc $A /mnt/a
+    exec 7</mnt/a/file
+    umount -l /mnt/a
+    check_not 'after umount -l the mapping stays while a file is open' no_mappings
+    exec 7<&-
+    check 'after umount -l the mapping goes when the last user leaves' mapping_gone
 
-	mount -t pxenc $A /mnt/a
-	check 'a second mount of the same volume elsewhere works' mount -t pxenc $A /mnt/b
-	umount /mnt/a
-	check 'the second mount outlives the first' cat /mnt/b/file
-	umount /mnt/b
-	check 'and the mapping goes with the last of them' mapping_gone
+    mount -t pxenc $A /mnt/a
+    check 'a second mount of the same volume elsewhere works' mount -t pxenc $A /mnt/b
+    umount /mnt/a
+    check 'the second mount outlives the first' cat /mnt/b/file
+    umount /mnt/b
+    check 'and the mapping goes with the last of them' mapping_gone
 
-	pxenc open $A stay
-	mount -t pxenc $A /mnt/a
-	umount /mnt/a
-	sleep 1
-	check 'a volume opened by pxenc open stays open after its mount is gone' test -e /dev/mapper/stay
-	check 'and is opened only once' mount -t pxenc $A /mnt/a
-	fails_with 'close of a mounted volume: busy' 5 'stay' pxenc close stay
-	umount /mnt/a
-	pxenc close $A
-	check 'close takes a device as well' mapping_gone
-	fails_with 'close of what is not open' 4 'not open' pxenc close stay
+    pxenc open $A stay
+    mount -t pxenc $A /mnt/a
+    umount /mnt/a
+    sleep 1
+    check 'a volume opened by pxenc open stays open after its mount is gone' test -e /dev/mapper/stay
+    check 'and is opened only once' mount -t pxenc $A /mnt/a
+    fails_with 'close of a mounted volume: busy' 5 'stay' pxenc close stay
+    umount /mnt/a
+    pxenc close $A
+    check 'close takes a device as well' mapping_gone
+    fails_with 'close of what is not open' 4 'not open' pxenc close stay
 }
 
 fstab() {
-	echo "$A /mnt/a pxenc _netdev,nofail,x-systemd.mount-timeout=90s 0 0" >/etc/fstab
-	check 'mount -a mounts the fstab line' mount -a
-	check 'mount -a twice is harmless' mount -a
-	check_equal 'and mounts it once' "$(findmnt -n -o TARGET /mnt/a | wc -l)" 1
-	umount /mnt/a
-	rm /etc/fstab
-	mapping_gone
+    echo "$A /mnt/a pxenc _netdev,nofail,x-systemd.mount-timeout=90s 0 0" >/etc/fstab
+    check 'mount -a mounts the fstab line' mount -a
+    check 'mount -a twice is harmless' mount -a
+    check_equal 'and mounts it once' "$(findmnt -n -o TARGET /mnt/a | wc -l)" 1
+    umount /mnt/a
+    rm /etc/fstab
+    mapping_gone
 }
 
 options() {
-	check 'ro mounts read-only' mount -t pxenc -o ro $A /mnt/a
-	check_not 'ro: nothing can be written' touch /mnt/a/x
-	check_equal 'ro: the mapping is read-only too' "$(blockdev --getro "$(findmnt -n -o SOURCE /mnt/a)")" 1
-	umount /mnt/a
-	mapping_gone
+    check 'ro mounts read-only' mount -t pxenc -o ro $A /mnt/a
+    check_not 'ro: nothing can be written' touch /mnt/a/x
+    check_equal 'ro: the mapping is read-only too' "$(blockdev --getro "$(findmnt -n -o SOURCE /mnt/a)")" 1
+    umount /mnt/a
+    mapping_gone
 
-	mount -t pxenc -o discard $A /mnt/a
-	check_match 'discard: the mapping passes discards on' \
-		"$(dmsetup table "$(basename "$(findmnt -n -o SOURCE /mnt/a)")")" allow_discards
-	check_match 'discard: the filesystem discards' "$(findmnt -n -o OPTIONS /mnt/a)" discard
-	umount /mnt/a
-	mapping_gone
+    mount -t pxenc -o discard $A /mnt/a
+    check_match 'discard: the mapping passes discards on' \
+        "$(dmsetup table "$(basename "$(findmnt -n -o SOURCE /mnt/a)")")" allow_discards
+    check_match 'discard: the filesystem discards' "$(findmnt -n -o OPTIONS /mnt/a)" discard
+    umount /mnt/a
+    mapping_gone
 
-	fails_with 'fstype= is believed' 32 'vfat' mount -t pxenc -o fstype=vfat $A /mnt/a
-	check 'a failed mount leaves no mapping' mapping_gone
-	check '-t pxenc.ext4 says what is inside' mount -t pxenc.ext4 $A /mnt/a
-	umount /mnt/a
-	mapping_gone
+    fails_with 'fstype= is believed' 32 'vfat' mount -t pxenc -o fstype=vfat $A /mnt/a
+    check 'a failed mount leaves no mapping' mapping_gone
+    check '-t pxenc.ext4 says what is inside' mount -t pxenc.ext4 $A /mnt/a
+    umount /mnt/a
+    mapping_gone
 
-	check '-o fsck checks and mounts' mount -t pxenc -o fsck $A /mnt/a
-	umount /mnt/a
-	mapping_gone
-	check '-f unlocks and mounts nothing' mount -f -t pxenc $A /mnt/a
-	check '-f leaves no mapping' no_mappings
-	check_not '-f leaves no mount' mountpoint -q /mnt/a
+    check '-o fsck checks and mounts' mount -t pxenc -o fsck $A /mnt/a
+    umount /mnt/a
+    mapping_gone
+    check '-f unlocks and mounts nothing' mount -f -t pxenc $A /mnt/a
+    check '-f leaves no mapping' no_mappings
+    check_not '-f leaves no mount' mountpoint -q /mnt/a
 
-	unshare -m sleep 60 &
-	local ns=$!
-	sleep 1
-	check '-N mounts in another mount namespace' mount -N "$ns" -t pxenc $A /mnt/a
-	check_not '-N leaves our own namespace alone' mountpoint -q /mnt/a
-	check '-N: the mount is there' nsenter -t "$ns" -m mountpoint -q /mnt/a
-	kill "$ns"
-	wait "$ns" 2>/dev/null
-	check '-N: the mapping goes when the namespace goes' mapping_gone
+    unshare -m sleep 60 &
+    local ns=$!
+    sleep 1
+    check '-N mounts in another mount namespace' mount -N "$ns" -t pxenc $A /mnt/a
+    check_not '-N leaves our own namespace alone' mountpoint -q /mnt/a
+    check '-N: the mount is there' nsenter -t "$ns" -m mountpoint -q /mnt/a
+    kill "$ns"
+    wait "$ns" 2>/dev/null
+    check '-N: the mapping goes when the namespace goes' mapping_gone
 }
 
 # An ext4 whose superblock counts errors is not mounted when fsck is asked for and cannot mend it.
 fsck_refuses() {
-	pxenc open $A broken
-	dd if=/dev/zero of=/dev/mapper/broken bs=1k seek=1 count=1 conv=notrunc status=none
-	pxenc close broken
-	check_not '-o fsck: a filesystem that fsck cannot mend is not mounted' \
-		mount -t pxenc -o fsck,fstype=ext4 $A /mnt/a
-	check '-o fsck: no mapping is left behind' mapping_gone
+    pxenc open $A broken
+    dd if=/dev/zero of=/dev/mapper/broken bs=1k seek=1 count=1 conv=notrunc status=none
+    pxenc close broken
+    check_not '-o fsck: a filesystem that fsck cannot mend is not mounted' \
+        mount -t pxenc -o fsck,fstype=ext4 $A /mnt/a
+    check '-o fsck: no mapping is left behind' mapping_gone
 }
 
 clone() {
-	dd if=$A of=$B bs=1M status=none
-	mount -t pxenc $A /mnt/a
-	fails_with 'a clone of an open volume is refused, with a word about name=' 5 'name=' pxenc open $B
-	fails_with 'mount says the same' 32 'name=' mount -t pxenc $B /mnt/b
-	check 'the clone mounts with name=' mount -t pxenc -o name=clone $B /mnt/b
-	check_equal 'and it is the clone that is mounted' "$(ls /sys/block/"$(basename "$(readlink -f /dev/mapper/clone)")"/slaves)" vdc
-	umount /mnt/a /mnt/b
-	mapping_gone
-	pxenc open $A one
-	fails_with 'a device mapped under another name is refused' 5 'as one' pxenc open $A two
-	check 'and opening it again by the same name is a success' pxenc open $A one
-	pxenc close one
-	wipe $B
+    dd if=$A of=$B bs=1M status=none
+    mount -t pxenc $A /mnt/a
+    fails_with 'a clone of an open volume is refused, with a word about name=' 5 'name=' pxenc open $B
+    fails_with 'mount says the same' 32 'name=' mount -t pxenc $B /mnt/b
+    check 'the clone mounts with name=' mount -t pxenc -o name=clone $B /mnt/b
+    check_equal 'and it is the clone that is mounted' "$(ls /sys/block/"$(basename "$(readlink -f /dev/mapper/clone)")"/slaves)" vdc
+    umount /mnt/a /mnt/b
+    mapping_gone
+    pxenc open $A one
+    fails_with 'a device mapped under another name is refused' 5 'as one' pxenc open $A two
+    check 'and opening it again by the same name is a success' pxenc open $A one
+    pxenc close one
+    wipe $B
 }
 
 # Keys as the mission's page has them, and volumes that cryptsetup made or opens.
 keys() {
-	pxenc secrets create volume-key --value-file - <<<"" >/dev/null 2>&1
-	printf %s "$VOLUME_VALUE" | pxenc secrets create volume-key --value-file -
-	printf %s "$CLUSTER_VALUE" | pxenc secrets create pwx/secrets/cluster-wide-secret-key --value-file -
-	wipe $A
-	check 'format --secret takes the volume'"'"'s own key' pxenc format $A --secret volume-key --fstype ext4
-	check 'it mounts without being told the key' mount -t pxenc $A /mnt/a
-	umount /mnt/a
-	mapping_gone
-	check 'cryptsetup luksOpen opens it with the value typed in' \
-		bash -c 'printf %s "$1" | cryptsetup luksOpen --key-file - "$2" bare' _ "$VOLUME_VALUE" $A
-	cryptsetup close bare
-	check 'set-cluster-key, once' pxenc secrets set-cluster-key --secret pwx/secrets/cluster-wide-secret-key
-	check_equal 'the setting is kept in the store' "$(pxenc secrets get pxenc/cluster)" cluster-wide-secret-key
-	wipe $B
-	check_match 'format takes the cluster key when one is set' "$(pxenc format $B --fstype xfs)" cluster-wide
-	check 'it mounts' mount -t pxenc $B /mnt/b
-	umount /mnt/b
-	mapping_gone
-	wipe $B
+    pxenc secrets create volume-key --value-file - <<<"" >/dev/null 2>&1
+    printf %s "$VOLUME_VALUE" | pxenc secrets create volume-key --value-file -
+    printf %s "$CLUSTER_VALUE" | pxenc secrets create pwx/secrets/cluster-wide-secret-key --value-file -
+    wipe $A
+    check 'format --secret takes the volume'"'"'s own key' pxenc format $A --secret volume-key --fstype ext4
+    check 'it mounts without being told the key' mount -t pxenc $A /mnt/a
+    umount /mnt/a
+    mapping_gone
+    check 'cryptsetup luksOpen opens it with the value typed in' \
+        bash -c 'printf %s "$1" | cryptsetup luksOpen --key-file - "$2" bare' _ "$VOLUME_VALUE" $A
+    cryptsetup close bare
+    check 'set-cluster-key, once' pxenc secrets set-cluster-key --secret pwx/secrets/cluster-wide-secret-key
+    check_equal 'the setting is kept in the store' "$(pxenc secrets get pxenc/cluster)" cluster-wide-secret-key
+    wipe $B
+    check_match 'format takes the cluster key when one is set' "$(pxenc format $B --fstype xfs)" cluster-wide
+    check 'it mounts' mount -t pxenc $B /mnt/b
+    umount /mnt/b
+    mapping_gone
+    wipe $B
 
-	printf %s "$VOLUME_VALUE" | cryptsetup -q luksFormat --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 $B -
-	printf %s "$VOLUME_VALUE" | cryptsetup open $B made --key-file -
-	mkfs.ext4 -q /dev/mapper/made
-	cryptsetup close made
-	check 'a LUKS2 volume of cryptsetup mounts with -o secret=' mount -t pxenc -o secret=volume-key $B /mnt/b
-	umount /mnt/b
-	mapping_gone
-	wipe $B
-	printf %s "$VOLUME_VALUE" | cryptsetup -q luksFormat --type luks1 --pbkdf-force-iterations 1000 $B -
-	printf %s "$VOLUME_VALUE" | cryptsetup open $B made --key-file -
-	mkfs.ext4 -q /dev/mapper/made
-	cryptsetup close made
-	check 'a LUKS1 volume mounts with -o secret=' mount -t pxenc -o secret=volume-key $B /mnt/b
-	umount /mnt/b
-	mapping_gone
+    printf %s "$VOLUME_VALUE" | cryptsetup -q luksFormat --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 $B -
+    printf %s "$VOLUME_VALUE" | cryptsetup open $B made --key-file -
+    mkfs.ext4 -q /dev/mapper/made
+    cryptsetup close made
+    check 'a LUKS2 volume of cryptsetup mounts with -o secret=' mount -t pxenc -o secret=volume-key $B /mnt/b
+    umount /mnt/b
+    mapping_gone
+    wipe $B
+    printf %s "$VOLUME_VALUE" | cryptsetup -q luksFormat --type luks1 --pbkdf-force-iterations 1000 $B -
+    printf %s "$VOLUME_VALUE" | cryptsetup open $B made --key-file -
+    mkfs.ext4 -q /dev/mapper/made
+    cryptsetup close made
+    check 'a LUKS1 volume mounts with -o secret=' mount -t pxenc -o secret=volume-key $B /mnt/b
+    umount /mnt/b
+    mapping_gone
 }
 
 generated_key_is_a_passphrase() {
-	local path
-	wipe $B
-	pxenc format $B --generate >/dev/null
-	path=$(pxenc status $B --json | jq -r '.[0].secret')
-	check_match 'a generated key lies at volumes/UUID/1' "$path" '^volumes/[0-9a-f-]{36}/1$'
-	check 'and its text opens the volume in cryptsetup' \
-		bash -c 'pxenc secrets get "$1" | cryptsetup open --key-file - "$2" bare && cryptsetup close bare' _ "$path" $B
+    local path
+    wipe $B
+    pxenc format $B --generate >/dev/null
+    path=$(pxenc status $B --json | jq -r '.[0].secret')
+    check_match 'a generated key lies at volumes/UUID/1' "$path" '^volumes/[0-9a-f-]{36}/1$'
+    check 'and its text opens the volume in cryptsetup' \
+        bash -c 'pxenc secrets get "$1" | cryptsetup open --key-file - "$2" bare && cryptsetup close bare' _ "$path" $B
 }
 
 failures() {
-	local before
-	printf %s wrong | pxenc secrets create wrong --value-file -
-	before=$(sha256sum $A)
-	fails_with 'mount with a wrong key says so' 32 'opens no keyslot' mount -t pxenc -o secret=wrong $A /mnt/a
-	fails_with 'open with a wrong key: status 2' 2 'opens no keyslot' pxenc open $A -o secret=wrong
-	fails_with 'open with a missing secret: status 9' 9 'nowhere' pxenc open $A -o secret=nowhere
-	check 'no mapping is left behind' no_mappings
-	check_equal 'the device is unchanged' "$(sha256sum $A)" "$before"
-	fails_with 'format refuses a device with a volume on it' 15 'crypto_LUKS' pxenc format $A
-	check_equal 'and leaves it unchanged' "$(sha256sum $A)" "$before"
-	mkfs.ext4 -qF $B
-	fails_with 'format refuses a device with a filesystem' 15 'ext4' pxenc format $B
-	wipe $B
-	echo 'label: gpt' | sfdisk -q $B
-	fails_with 'format refuses a device with a partition table' 15 'gpt' pxenc format $B
-	wipe $B
-	mount -t pxenc $A /mnt/a
-	fails_with 'format refuses a device in use' 5 'in use' pxenc format --force $A
-	umount /mnt/a
-	mapping_gone
+    local before
+    printf %s wrong | pxenc secrets create wrong --value-file -
+    before=$(sha256sum $A)
+    fails_with 'mount with a wrong key says so' 32 'opens no keyslot' mount -t pxenc -o secret=wrong $A /mnt/a
+    fails_with 'open with a wrong key: status 2' 2 'opens no keyslot' pxenc open $A -o secret=wrong
+    fails_with 'open with a missing secret: status 9' 9 'nowhere' pxenc open $A -o secret=nowhere
+    check 'no mapping is left behind' no_mappings
+    check_equal 'the device is unchanged' "$(sha256sum $A)" "$before"
+    fails_with 'format refuses a device with a volume on it' 15 'crypto_LUKS' pxenc format $A
+    check_equal 'and leaves it unchanged' "$(sha256sum $A)" "$before"
+    mkfs.ext4 -qF $B
+    fails_with 'format refuses a device with a filesystem' 15 'ext4' pxenc format $B
+    wipe $B
+    echo 'label: gpt' | sfdisk -q $B
+    fails_with 'format refuses a device with a partition table' 15 'gpt' pxenc format $B
+    wipe $B
+    mount -t pxenc $A /mnt/a
+    fails_with 'format refuses a device in use' 5 'in use' pxenc format --force $A
+    umount /mnt/a
+    mapping_gone
 }
 
 # The store is needed to open, never to go on: a mounted volume does not care, nor does umount.
 store_gone() {
-	mount -t pxenc $A /mnt/a
-	dcosd_stop main
-	check 'without the store a mounted volume goes on' touch /mnt/a/still
-	check 'without the store umount works' umount /mnt/a
-	mapping_gone
-	fails_with 'without the store open ends by the deadline: status 6' 6 'master.mesos|127.0.0.1' \
-		pxenc open $A -o timeout=2
-	check 'and leaves no mapping' no_mappings
+    mount -t pxenc $A /mnt/a
+    dcosd_stop main
+    check 'without the store a mounted volume goes on' touch /mnt/a/still
+    check 'without the store umount works' umount /mnt/a
+    mapping_gone
+    fails_with 'without the store open ends by the deadline: status 6' 6 'master.mesos|127.0.0.1' \
+        pxenc open $A -o timeout=2
+    check 'and leaves no mapping' no_mappings
 }
 
 setup || exit 1

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#ifndef PXENC_ACS_H
+#define PXENC_ACS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pxenc/config.h"
+#include "pxenc/secret.h"
+#include "pxenc/status.h"
+
+/* Set when pxenc is built; a test program has its own. */
+extern const char *const px_run_dir;	/* root's directory on tmpfs: "/run/pxenc" */
+extern const char *const px_fetch_path; /* "/usr/libexec/pxenc/pxenc-fetch" */
+
+/*
+ * ACS tokens that are kept between runs, on tmpfs. Each has its file, named by the SHA-256 of
+ * the cluster (URLs and CA) and of the DC/OS user, so that no server is ever shown another's
+ * token. A login by hand is kept under the empty user name: the session.
+ *
+ * Functions return 0 or -errno. A NULL cache is one that holds and keeps nothing.
+ */
+struct px_acs_cache;
+
+#define PX_ACS_SESSION "" /* the user name that a login by hand is kept under */
+
+/* Seconds: a token that expires sooner is not worth showing. */
+#define PX_ACS_MARGIN 60
+
+/* Milliseconds that a refused login is remembered. */
+#define PX_ACS_REFUSED_MS 30000
+
+struct px_acs {
+	struct px_secret *token;
+	int64_t expiry;	 /* seconds since 1970 */
+	char *uid;	 /* the DC/OS user that it stands for */
+	char *base_path; /* what a login by hand asked for; NULL: it did not */
+};
+
+void px_acs_clear(struct px_acs *acs);
+
+static inline void px_acs_cleanup(struct px_acs *acs)
+{
+	px_acs_clear(acs);
+}
+
+/*
+ * Where the user who runs us keeps them: px_run_dir for root, $XDG_RUNTIME_DIR/pxenc for others.
+ * -ENOENT: there is no such place. -ENOMEM.
+ */
+int px_acs_dir(char **ret_dir) PX_MUST_CHECK;
+
+/* Opens dir, made if it is missing. -EPERM: it is not ours alone, so nothing is kept there. */
+int px_acs_cache_open(const char *dir, char *const *urls, const void *ca, size_t ca_len,
+		      struct px_acs_cache **ret_cache) PX_MUST_CHECK;
+
+/* -ENOENT: there is none that is still good. -EBADMSG, -EPERM: the file is not to be trusted. */
+int px_acs_load(const struct px_acs_cache *cache, const char *user,
+		struct px_acs *ret_acs) PX_MUST_CHECK;
+
+/* An expiry of 0, or one that is far off, becomes five days from now: DC/OS's own lifetime. */
+int px_acs_save(const struct px_acs_cache *cache, const char *user,
+		const struct px_acs *acs) PX_MUST_CHECK;
+
+/* -ENOENT: there was none. */
+int px_acs_drop(const struct px_acs_cache *cache, const char *user);
+
+/* Drops every token of the cluster, whoever's. */
+int px_acs_drop_all(const struct px_acs_cache *cache, bool *ret_any) PX_MUST_CHECK;
+
+/*
+ * One login at a time: a lock file for each cluster, never removed. -ETIMEDOUT at the deadline.
+ * It may be taken again while it is held.
+ */
+int px_acs_lock(struct px_acs_cache *cache, int64_t deadline) PX_MUST_CHECK;
+void px_acs_unlock(struct px_acs_cache *cache);
+
+/* Remembers that a login with what `source` stands for was refused. */
+int px_acs_refuse(const struct px_acs_cache *cache, const char *user, const void *source,
+		  size_t len) PX_MUST_CHECK;
+
+/* Milliseconds for which another login with the same source is not worth trying; 0: it is. */
+int px_acs_refused_ms(const struct px_acs_cache *cache, const char *user, const void *source,
+		      size_t len);
+
+/* Forgets the refusal. */
+void px_acs_pardon(const struct px_acs_cache *cache, const char *user);
+
+void px_acs_cache_free(struct px_acs_cache **cache);
+
+static inline void px_acs_cache_cleanup(struct px_acs_cache **cache)
+{
+	px_acs_cache_free(cache);
+}
+
+/*
+ * The credentials that an administrator configured: username_file and password_file, each else
+ * from DCOS_SECRETS_USERNAME and DCOS_SECRETS_PASSWORD.
+ */
+
+/* Moves DCOS_SECRETS_PASSWORD out of the environment, where other programs could see it. Once
+ * for each process; what was there stays known. PX_NOMEM. */
+enum px_status px_login_hide_password(void) PX_MUST_CHECK;
+
+/* *ret_uid is NULL where none is configured. PX_USAGE: the file is not fit. */
+enum px_status px_login_uid(const struct px_config *config, char **ret_uid) PX_MUST_CHECK;
+
+/* PX_USAGE: there is none, or its file is not fit. */
+enum px_status px_login_password(const struct px_config *config,
+				 struct px_secret **ret_password) PX_MUST_CHECK;
+
+/* What changes when the administrator mends the password: the identity of its file. */
+#define PX_LOGIN_SOURCE_MAX 64
+size_t px_login_source(const struct px_config *config, uint8_t source[PX_LOGIN_SOURCE_MAX]);
+
+#endif
