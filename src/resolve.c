@@ -16,8 +16,8 @@ static enum px_status choose(const struct px_config *config, const char *relativ
 
 	r = px_path_join(config->base_path, relative, &choice.path);
 	if (r == -EINVAL)
-		return px_fail(PX_USAGE, "the path '%s' is too long below the base path '%s'",
-			       relative, config->base_path);
+		return px_fail(PX_USAGE, "too long a path below the base path '%s': '%s'",
+			       config->base_path, relative);
 	choice.relative = strdup(relative);
 	if (r < 0 || !choice.relative)
 		return px_nomem();

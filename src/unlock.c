@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "pxenc/clock.h"
 #include "pxenc/key.h"
@@ -78,21 +79,41 @@ static enum px_status take_mapping(const struct job *job, const struct px_mappin
 	return unlocked->name ? PX_OK : px_nomem();
 }
 
+/*
+ * The mapping of the device, else the one that has its name. One that somebody is just making has
+ * its name before it has its device below, and starts suspended: it is given a second.
+ */
+static int find_mapping(const struct job *job, struct px_mapping *ret_mapping)
+{
+	const struct timespec moment = { .tv_nsec = 20000000 };
+	int tries, r;
+
+	for (tries = 0;; tries++) {
+		r = px_mapping_by_slave(job->devno, ret_mapping);
+		if (r == -ENOENT)
+			r = px_mapping_by_name(job->name, ret_mapping);
+		if (r < 0 || tries == 50 || (ret_mapping->slave_name && !ret_mapping->suspended))
+			return r;
+		px_mapping_clear(ret_mapping);
+		nanosleep(&moment, NULL);
+	}
+}
+
 /* Is the device mapped, or its name taken by another device (a clone has the same uuid)? */
 static enum px_status look_for_mapping(const struct job *job, struct px_unlocked *unlocked)
 {
 	px_auto(mapping) struct px_mapping mapping = { 0 };
 	int r;
 
-	r = px_mapping_by_slave(job->devno, &mapping);
-	if (r == 0)
-		return take_mapping(job, &mapping, unlocked);
-	if (r == -ENOENT)
-		r = px_mapping_by_name(job->name, &mapping);
+	r = find_mapping(job, &mapping);
 	if (r == -ENOENT)
 		return PX_OK;
+	if (r == -ENOMEM)
+		return px_nomem();
 	if (r < 0)
 		return px_fail(PX_KERNEL, "cannot look for mappings in /sys: %s", strerror(-r));
+	if (mapping.slave == job->devno && px_mapping_is_luks(&mapping))
+		return take_mapping(job, &mapping, unlocked);
 	return px_fail(PX_BUSY,
 		       "the name %s belongs to another device (%s): if %s is a clone of "
 		       "it, give it a name of its own with name=",

@@ -65,13 +65,10 @@ wait_for() {
     done
 }
 
-# An empty folder for ACS tokens: RUN_DIR. The build folder's pxenc keeps root's there too.
+# An empty folder for ACS tokens, RUN_DIR, that the build folder's pxenc takes.
 t_own_run_dir() {
-    export XDG_RUNTIME_DIR=$T_DIR/xdg
-    mkdir -m 700 "$XDG_RUNTIME_DIR"
-    RUN_DIR=$XDG_RUNTIME_DIR/pxenc
-    [ "$(id -u)" != 0 ] || RUN_DIR=$(dirname "$(command -v pxenc)")/run
-    rm -rf "$RUN_DIR"
+    RUN_DIR=$T_DIR/run
+    export PXENC_TEST_RUN_DIR=$RUN_DIR
 }
 
 # The stand-in server. dcosd_start NAME LISTEN [OPTION…] sets DCOSD_PID_NAME and DCOSD_URL_NAME;

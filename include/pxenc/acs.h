@@ -10,10 +10,6 @@
 #include "pxenc/secret.h"
 #include "pxenc/status.h"
 
-/* Set when pxenc is built; a test program has its own. */
-extern const char *const px_run_dir;	/* root's directory on tmpfs: "/run/pxenc" */
-extern const char *const px_fetch_path; /* "/usr/libexec/pxenc/pxenc-fetch" */
-
 /*
  * ACS tokens that are kept between runs, on tmpfs. Each has its file, named by the SHA-256 of
  * the cluster (URLs and CA) and of the DC/OS user, so that no server is ever shown another's
@@ -46,12 +42,9 @@ static inline void px_acs_cleanup(struct px_acs *acs)
 }
 
 /*
- * Where the user who runs us keeps them: px_run_dir for root, $XDG_RUNTIME_DIR/pxenc for others.
- * -ENOENT: there is no such place. -ENOMEM.
+ * Opens dir (px_place_run), made if it is missing. -ENOENT: dir is NULL. -EPERM: it is not ours
+ * alone, so nothing is kept there. Other -errno.
  */
-int px_acs_dir(char **ret_dir) PX_MUST_CHECK;
-
-/* Opens dir, made if it is missing. -EPERM: it is not ours alone, so nothing is kept there. */
 int px_acs_cache_open(const char *dir, char *const *urls, const void *ca, size_t ca_len,
 		      struct px_acs_cache **ret_cache) PX_MUST_CHECK;
 
@@ -102,6 +95,9 @@ static inline void px_acs_cache_cleanup(struct px_acs_cache **cache)
 /* Moves DCOS_SECRETS_PASSWORD out of the environment, where other programs could see it. Once
  * for each process; what was there stays known. PX_NOMEM. */
 enum px_status px_login_hide_password(void) PX_MUST_CHECK;
+
+/* One line of text that fits a frame; PX_USAGE names `where` it came from. */
+enum px_status px_login_check_uid(const char *uid, const char *where) PX_MUST_CHECK;
 
 /* *ret_uid is NULL where none is configured. PX_USAGE: the file is not fit. */
 enum px_status px_login_uid(const struct px_config *config, char **ret_uid) PX_MUST_CHECK;

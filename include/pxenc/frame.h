@@ -34,6 +34,7 @@
 #define PX_UID_MAX 256	 /* a DC/OS user's name */
 #define PX_ACS_MAX 16384 /* an ACS token */
 #define PX_PASSWORD_MAX 4096
+#define PX_CA_MAX 1048576 /* CA certificates in PEM */
 
 enum px_frame_type {
 	/* from pxenc */

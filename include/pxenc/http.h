@@ -127,7 +127,7 @@ static inline void px_route_cleanup(struct px_route **route)
 }
 
 /* The numeric addresses of a host, in getaddrinfo's order. 0 or a getaddrinfo error. */
-int px_resolve(const char *host, const char *port, char (*addresses)[INET6_ADDRSTRLEN],
+int px_http_resolve(const char *host, const char *port, char (*addresses)[INET6_ADDRSTRLEN],
 	       size_t max, size_t *ret_count) PX_MUST_CHECK;
 
 /* Milliseconds to wait before the given round (from 0): doubling, bounded, with jitter. */

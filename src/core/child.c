@@ -25,10 +25,13 @@ static const char *const clean_env[] = {
 	NULL,
 };
 
-/* Moves fd (or /dev/null) to target. Sources lie above 2, so no move overwrites another. */
+/*
+ * Moves fd to target, or /dev/null where there is none or our own is closed. Sources lie above 2
+ * or are their own target, so no move overwrites another.
+ */
 static int place(int fd, int target)
 {
-	if (fd < 0)
+	if (fd < 0 || fcntl(fd, F_GETFD) < 0)
 		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (fd == target)
 		return fcntl(fd, F_SETFD, 0);
@@ -52,9 +55,9 @@ exec_child(const char *const argv[], struct stdio stdio, pid_t parent, int repor
 {
 	int error;
 
-	errno = 0;
 	default_signals();
 	close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+	errno = 0;
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent &&
 	    place(stdio.in, STDIN_FILENO) >= 0 && place(stdio.out, STDOUT_FILENO) >= 0 &&
 	    place(stdio.err, STDERR_FILENO) >= 0)
@@ -65,15 +68,53 @@ exec_child(const char *const argv[], struct stdio stdio, pid_t parent, int repor
 	_exit(127);
 }
 
+/* Moves a descriptor of ours above 2, where exec_child's moves do not overwrite it. -1: errno. */
+static int move_up(int fd)
+{
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	px_fd_cleanup(&fd);
+	return high;
+}
+
+/* pipe2, with both ends above 2 whatever of 0, 1 and 2 the caller has closed. */
+static int high_pipe(int ends[2])
+{
+	int low[2], r;
+
+	if (pipe2(low, O_CLOEXEC) < 0)
+		return -errno;
+	ends[0] = move_up(low[0]);
+	ends[1] = move_up(low[1]);
+	if (ends[0] >= 0 && ends[1] >= 0)
+		return 0;
+	r = -errno;
+	px_fd_cleanup(&ends[0]);
+	px_fd_cleanup(&ends[1]);
+	return r;
+}
+
+/* The exit status as a shell has it; -errno when the child cannot be waited for. */
+static int reap(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
 /* Forks and waits for exec to succeed. 0 or the errno of what did not work in the child. */
 static int spawn(const char *const argv[], struct stdio stdio, pid_t *ret_pid)
 {
 	pid_t pid, parent = getpid();
-	int report[2], error = 0;
+	int report[2], error = 0, r;
 	ssize_t n;
 
-	if (pipe2(report, O_CLOEXEC) < 0)
-		return -errno;
+	r = high_pipe(report);
+	if (r < 0)
+		return r;
 	pid = fork();
 	if (pid == 0)
 		exec_child(argv, stdio, parent, report[1]);
@@ -84,32 +125,12 @@ static int spawn(const char *const argv[], struct stdio stdio, pid_t *ret_pid)
 			n = read(report[0], &error, sizeof(error));
 		while (n < 0 && errno == EINTR);
 		if (n > 0)
-			waitpid(pid, NULL, 0);
+			reap(pid);
 		else
 			*ret_pid = pid;
 	}
 	close(report[0]);
 	return -error;
-}
-
-/* pipe2, with both ends above 2 whatever of 0, 1 and 2 the caller has closed. */
-static int high_pipe(int ends[2])
-{
-	int low[2], r = 0;
-
-	if (pipe2(low, O_CLOEXEC) < 0)
-		return -errno;
-	ends[0] = fcntl(low[0], F_DUPFD_CLOEXEC, 3);
-	ends[1] = fcntl(low[1], F_DUPFD_CLOEXEC, 3);
-	if (ends[0] < 0 || ends[1] < 0)
-		r = -errno;
-	close(low[0]);
-	close(low[1]);
-	if (r < 0) {
-		px_fd_cleanup(&ends[0]);
-		px_fd_cleanup(&ends[1]);
-	}
-	return r;
 }
 
 int px_child_start(const char *const argv[], struct px_child *ret_child)
@@ -138,17 +159,6 @@ int px_child_start(const char *const argv[], struct px_child *ret_child)
 	return 0;
 }
 
-/* The exit status as a shell has it; -errno when the child cannot be waited for. */
-static int reap(pid_t pid)
-{
-	int status;
-
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
 /* What a quiet program said before it failed. There is nobody to tell if that cannot be shown. */
 static void show_output(int file)
 {
@@ -163,7 +173,7 @@ static void show_output(int file)
 
 int px_child_run(const char *const argv[], bool quiet, int *ret_status)
 {
-	px_auto(fd) int output = quiet ? memfd_create("output", MFD_CLOEXEC) : -1;
+	px_auto(fd) int output = quiet ? move_up(memfd_create("output", MFD_CLOEXEC)) : -1;
 	struct stdio stdio = { .in = -1,
 			       .out = quiet ? output : STDOUT_FILENO,
 			       .err = quiet ? output : STDERR_FILENO };

@@ -216,6 +216,12 @@ static struct px_config *new_config(const char *file)
 	return config;
 }
 
+/* cJSON would end a string at a NUL, and take "secret\u0000x" for "secret". */
+static bool has_nul(const char *text, size_t len)
+{
+	return len && (memchr(text, '\0', len) || memmem(text, len, "\\u0000", 6));
+}
+
 static void json_cleanup(cJSON **json)
 {
 	cJSON_Delete(*json);
@@ -236,6 +242,8 @@ enum px_status px_config_parse(const char *text, size_t len, const char *file,
 
 	if (!config)
 		return px_nomem();
+	if (has_nul(text, len))
+		return px_fail(PX_USAGE, "config '%s': not valid: it holds a NUL character", file);
 	json = cJSON_ParseWithLengthOpts(text, len, &end, 0);
 	if (!json)
 		return px_fail(PX_USAGE, "config '%s': not valid JSON near line %u", file,
@@ -305,6 +313,14 @@ static enum px_status fill_base_path(struct px_config *config)
 	return config->base_path ? PX_OK : px_config_set_base_path(config, base ? base : "");
 }
 
+static bool has_space(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text <= ' ' || *text == 0x7f)
+			return true;
+	return false;
+}
+
 /* scheme://host[:port] and no more: the API's own paths follow, and a user belongs nowhere here. */
 static enum px_status check_url(const char *url)
 {
@@ -316,8 +332,8 @@ static enum px_status check_url(const char *url)
 			       "cluster_url '%s' must start with https://: keys travel "
 			       "over verified TLS or not at all",
 			       url);
-	len = strcspn(host, "/@?#\\ ");
-	if (!len || host[len + strspn(host + len, "/")])
+	len = strcspn(host, "/@?#\\");
+	if (!len || *host == ':' || has_space(host) || host[len + strspn(host + len, "/")])
 		return px_fail(PX_USAGE,
 			       "cluster_url '%s' must be https://HOST or "
 			       "https://HOST:PORT and no more",

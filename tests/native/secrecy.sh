@@ -61,7 +61,7 @@ nothing_seen() {
     check_not 'no secret in any output or message, with -v' secret_in "$T_DIR/out" "$T_DIR/err"
     check_not 'no secret in the server'"'"'s log' secret_in "$T_DIR/main.log"
     check_not 'no secret in any file but the ACS token cache' \
-        bash -c 'find "$1" -type f ! -path "*/trace/*" ! -path "*/xdg/*" -print0 | xargs -0 grep -laF -e "$2" -e "$3" -e "$4" -e "$5"' \
+        bash -c 'find "$1" -type f ! -path "*/trace/*" ! -path "*/run/*" -print0 | xargs -0 grep -laF -e "$2" -e "$3" -e "$4" -e "$5"' \
         _ "$T_DIR" "$PASSWORD" "$KEY" "$TOKEN" "$GENERATED"
     check_not 'no password and no key in the cache' grep -raF -e "$PASSWORD" -e "$KEY" "$RUN_DIR"
     check_not 'no secret is written to a file by name' \

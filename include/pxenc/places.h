@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#ifndef PXENC_PLACES_H
+#define PXENC_PLACES_H
+
+/*
+ * Where things lie on this machine. The program has these compiled in, and no environment
+ * variable has a say in them while it runs as root; the copy that the tests run from the build
+ * folder links others (tests/places.c).
+ */
+
+/* The absolute path of pxenc-fetch. */
+const char *px_place_fetch(void);
+
+/* The folder for ACS tokens, on tmpfs: root's is /run/pxenc; a user's lies in XDG_RUNTIME_DIR.
+ * NULL: there is none, and nothing is cached. */
+const char *px_place_run(void);
+
+#endif

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "json.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <string.h>
+
+#include "pxenc/dcos.h"
+#include "pxenc/path.h"
+
+/* Year 9999: no token lives longer, and a double holds it exactly. */
+#define EXPIRY_MAX 253402300799.0
+
+/* The strings were secrets, whatever they were named. */
+static void wipe(cJSON *item)
+{
+	for (; item; item = item->next) {
+		if (item->valuestring)
+			px_wipe_string(item->valuestring);
+		wipe(item->child);
+	}
+}
+
+static void json_cleanup(cJSON **json)
+{
+	wipe(*json);
+	cJSON_Delete(*json);
+	*json = NULL;
+}
+
+#define auto_json __attribute__((cleanup(json_cleanup))) cJSON
+
+/* cJSON ends a string at the first NUL, raw or escaped, and keeps quiet about the rest. */
+static bool has_nul(const char *json, size_t len)
+{
+	size_t i;
+
+	if (memchr(json, '\0', len))
+		return true;
+	for (i = 0; i + 1 < len; i++) {
+		if (json[i] != '\\')
+			continue;
+		i++;
+		if (len - i >= 5 && memcmp(json + i, "u0000", 5) == 0)
+			return true;
+	}
+	return false;
+}
+
+static size_t without_trailing_space(const char *text, size_t len)
+{
+	while (len && memchr(" \t\r\n", text[len - 1], 4))
+		len--;
+	return len;
+}
+
+/*
+ * The whole text as one JSON object, or NULL. It must end with its brace before cJSON sees it:
+ * cJSON up to 1.7.18 reads a byte too far in a text that ends with a comma.
+ */
+static cJSON *parse_any(const char *text, size_t len)
+{
+	const char *end = text;
+	cJSON *json;
+
+	len = without_trailing_space(text, len);
+	if (!len || text[len - 1] != '}')
+		return NULL;
+	json = cJSON_ParseWithLengthOpts(text, len, &end, 0);
+	if (!json || (end == text + len && cJSON_IsObject(json)))
+		return json;
+	json_cleanup(&json);
+	return NULL;
+}
+
+static cJSON *parse(const char *text, size_t len)
+{
+	return has_nul(text, len) ? NULL : parse_any(text, len);
+}
+
+/* The string member of an object, or NULL. */
+static const char *string_member(const cJSON *json, const char *name)
+{
+	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, name));
+}
+
+static int take_member(const char *text, size_t len, const char *name,
+		       struct px_secret **ret_value)
+{
+	auto_json *json = parse(text, len);
+	const char *value = string_member(json, name);
+
+	if (!value)
+		return -EBADMSG;
+	return px_secret_from(value, strlen(value), ret_value);
+}
+
+int px_dcos_parse_value(const char *json, size_t len, struct px_secret **ret_value)
+{
+	return take_member(json, len, "value", ret_value);
+}
+
+/* It goes into a header of ours: no white space and no line end may be in it. */
+static bool is_token(const struct px_secret *acs)
+{
+	const uint8_t *bytes = px_secret_bytes(acs);
+	size_t i;
+
+	for (i = 0; i < px_secret_len(acs); i++)
+		if (bytes[i] <= ' ' || bytes[i] >= 0x7f)
+			return false;
+	return i > 0 && i <= PX_ACS_MAX;
+}
+
+int px_dcos_parse_login(const char *json, size_t len, struct px_secret **ret_acs)
+{
+	px_auto(secret) struct px_secret *acs = NULL;
+	int r;
+
+	r = take_member(json, len, "token", &acs);
+	if (r < 0)
+		return r;
+	if (!is_token(acs))
+		return -EBADMSG;
+	*ret_acs = px_steal(&acs);
+	return 0;
+}
+
+/* A path that somebody else's tool made may have what ours never has; only what could drive a
+ * terminal or end a line is refused. */
+static bool is_listed_path(const char *path)
+{
+	const char *p;
+
+	for (p = path; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			return false;
+	return p > path && p - path <= PX_PATH_MAX;
+}
+
+static int append_paths(const cJSON *array, struct px_secret *list)
+{
+	const cJSON *entry;
+
+	cJSON_ArrayForEach (entry, array) {
+		const char *path = cJSON_GetStringValue(entry);
+		int r;
+
+		if (!path || !is_listed_path(path))
+			return -EBADMSG;
+		r = px_secret_append(list, path, strlen(path) + 1);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int px_dcos_parse_list(const char *json, size_t len, struct px_secret **ret_list)
+{
+	auto_json *answer = parse(json, len);
+	const cJSON *array = cJSON_GetObjectItemCaseSensitive(answer, "array");
+	px_auto(secret) struct px_secret *list = NULL;
+	int r;
+
+	if (!cJSON_IsArray(array))
+		return -EBADMSG;
+	/* A path loses two quotes and a comma or bracket, and gets a NUL: the list is shorter. */
+	r = px_secret_new(len, &list);
+	if (r == 0)
+		r = append_paths(array, list);
+	if (r < 0)
+		return r;
+	*ret_list = px_steal(&list);
+	return 0;
+}
+
+int px_dcos_parse_portworx(const char *value, size_t len, const char *path,
+			   struct px_secret **ret_member)
+{
+	const char *slash = strrchr(path, '/');
+	const char *member = NULL;
+	auto_json *json = NULL;
+
+	if (!len || value[0] != '{')
+		return -ENOENT;
+	json = parse_any(value, len);
+	member = string_member(json, path);
+	if (!member)
+		member = string_member(json, slash ? slash + 1 : path);
+	if (!member)
+		return -ENOENT;
+	if (has_nul(value, len))
+		return -EBADMSG;
+	return px_secret_from(member, strlen(member), ret_member);
+}
+
+bool px_dcos_error_says(const char *body, size_t len, const char *text)
+{
+	auto_json *json = parse(body, len);
+	const char *description = string_member(json, "description");
+
+	return description && strcasestr(description, text);
+}
+
+int64_t px_json_expiry(const char *json, size_t len)
+{
+	auto_json *claims = parse(json, len);
+	double expiry = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(claims, "exp"));
+
+	/* Not a number compares false. */
+	return expiry >= 1 && expiry <= EXPIRY_MAX ? (int64_t)expiry : 0;
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "pxenc/store.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "conversation.h"
+#include "pxenc/file.h"
+#include "pxenc/log.h"
+#include "pxenc/path.h"
+#include "pxenc/places.h"
+#include "pxenc/strv.h"
+
+/* One question: what is asked, and about what. */
+struct question {
+	enum px_op op;
+	const char *path;
+	unsigned int how;		/* enum px_get */
+	const struct px_secret *value;	/* NULL: none */
+};
+
+enum px_status px_store_new(const struct px_config *config, int64_t deadline,
+			    struct px_store **ret_store)
+{
+	struct px_store *store;
+	enum px_status st;
+
+	st = px_login_hide_password();
+	if (st)
+		return st;
+	store = calloc(1, sizeof(*store));
+	if (!store)
+		return px_nomem();
+	store->config = config;
+	store->deadline = deadline;
+	store->child = PX_CHILD_NONE;
+	*ret_store = store;
+	return PX_OK;
+}
+
+static int make_request(const struct question *question, struct px_frame *ret_frame)
+{
+	size_t value_len = question->value ? px_secret_len(question->value) : 0;
+	int r;
+
+	r = px_frame_new(PX_FRAME_REQUEST, 0,
+			 2 * PX_FIELD_NUMBER_SIZE + PX_FIELD_SIZE(strlen(question->path)) +
+				 PX_FIELD_SIZE(value_len),
+			 ret_frame);
+	if (r < 0)
+		return r;
+	r = px_frame_add_number(ret_frame, PX_FIELD_OP, question->op);
+	if (r == 0)
+		r = px_frame_add_text(ret_frame, PX_FIELD_PATH, question->path);
+	if (r == 0)
+		r = px_frame_add_number(ret_frame, PX_FIELD_HOW, question->how);
+	if (r == 0 && question->value)
+		r = px_frame_add_secret(ret_frame, PX_FIELD_VALUE, question->value);
+	return r;
+}
+
+static enum px_status forbidden(const struct px_store *store, const struct question *question,
+				const char *text)
+{
+	const char *list = question->op == PX_OP_LIST ? "list:" : "";
+	const char *user = store->shown.uid ? store->shown.uid : "USER";
+
+	return px_fail(PX_FORBIDDEN,
+		       "%s: grant it: dcos security org users grant %s dcos:secrets:%s%s:/%s %s",
+		       text, user, list, store->config->store, question->path,
+		       *list ? "read" : "full");
+}
+
+/* The failure in pxenc-fetch's words, and what to do about it in ours. */
+static enum px_status report(const struct px_store *store, const struct question *question,
+			     enum px_status st, const char *text)
+{
+	switch (st) {
+	case PX_FORBIDDEN:
+		if (question->op != PX_OP_LOGIN)
+			return forbidden(store, question, text);
+		return px_fail(st, "%s", text);
+	case PX_UNAUTHENTICATED:
+		return px_fail(st, "%s: %s", text, px_login_advice(store));
+	case PX_NO_SECRET:
+		if (question->how & PX_GET_MAYBE)
+			return st;
+		return px_fail(st, "%s: pxenc secrets list shows what there is", text);
+	case PX_NOMEM:
+		return px_fail(st, "pxenc-fetch is out of memory: raise RLIMIT_MEMLOCK");
+	default:
+		return px_fail(st, "%s", text);
+	}
+}
+
+static enum px_status ask(struct px_store *store, const struct question *question,
+			  struct px_frame *ret_answer)
+{
+	px_auto(frame) struct px_frame request = { .payload = NULL };
+	px_auto(free) char *text = NULL;
+	enum px_status st;
+	int r;
+
+	r = make_request(question, &request);
+	if (r == -ENOSPC)
+		return px_fail(PX_USAGE, "the value of '%s' is too large for the store: it takes "
+					 "about 1 MB",
+			       question->path);
+	if (r < 0)
+		return px_nomem();
+	st = px_conversation_ask(store, &request, ret_answer, &text);
+	return st && text ? report(store, question, st, text) : st;
+}
+
+static enum px_status not_understood(int r)
+{
+	if (r == -ENOMEM)
+		return px_nomem();
+	return px_fail(PX_UNTRUSTED, "pxenc-fetch gave an answer that cannot be understood");
+}
+
+enum px_status px_store_get(struct px_store *store, const char *path, unsigned int how,
+			    struct px_secret **ret_value)
+{
+	const struct question question = { .op = PX_OP_GET, .path = path, .how = how };
+	px_auto(frame) struct px_frame answer = { .payload = NULL };
+	enum px_status st;
+	int r;
+
+	st = ask(store, &question, &answer);
+	if (st)
+		return st;
+	r = px_frame_get_secret(&answer, PX_FIELD_VALUE, PX_FRAME_MAX, ret_value);
+	return r < 0 ? not_understood(r) : PX_OK;
+}
+
+static enum px_status ask_plainly(struct px_store *store, const struct question *question)
+{
+	px_auto(frame) struct px_frame answer = { .payload = NULL };
+
+	return ask(store, question, &answer);
+}
+
+enum px_status px_store_create(struct px_store *store, const char *path,
+			       const struct px_secret *value)
+{
+	return ask_plainly(store, &(struct question){ PX_OP_CREATE, path, 0, value });
+}
+
+enum px_status px_store_update(struct px_store *store, const char *path,
+			       const struct px_secret *value)
+{
+	return ask_plainly(store, &(struct question){ PX_OP_UPDATE, path, 0, value });
+}
+
+enum px_status px_store_delete(struct px_store *store, const char *path)
+{
+	return ask_plainly(store, &(struct question){ PX_OP_DELETE, path, 0, NULL });
+}
+
+/* Every path ends with a NUL, is not empty and drives no terminal. */
+static int split_list(const struct px_field *field, char ***ret_paths)
+{
+	const uint8_t *at = field->data, *end = field->data + field->len;
+
+	while (at < end) {
+		const uint8_t *nul = memchr(at, '\0', (size_t)(end - at));
+		px_auto(free) char *path = NULL;
+		struct px_field one = { .data = at };
+		int r;
+
+		if (!nul || nul == at)
+			return -EBADMSG;
+		one.len = (size_t)(nul - at);
+		r = px_field_text(&one, PX_PATH_MAX, &path);
+		if (r == 0)
+			r = px_strv_add(ret_paths, path);
+		if (r < 0)
+			return r;
+		at = nul + 1;
+	}
+	return 0;
+}
+
+/* An empty list is a list. */
+static int read_list(const struct px_frame *answer, char ***ret_paths)
+{
+	struct px_field field;
+	char **paths = NULL;
+	int r;
+
+	r = px_frame_get(answer, PX_FIELD_LIST, &field);
+	if (r < 0)
+		return r;
+	r = split_list(&field, &paths);
+	if (r == 0 && !paths) {
+		paths = calloc(1, sizeof(*paths));
+		r = paths ? 0 : -ENOMEM;
+	}
+	if (r < 0) {
+		px_strv_free(&paths);
+		return r;
+	}
+	px_strv_sort(paths);
+	*ret_paths = paths;
+	return 0;
+}
+
+enum px_status px_store_list(struct px_store *store, const char *path, char ***ret_paths)
+{
+	const struct question question = { .op = PX_OP_LIST, .path = path };
+	px_auto(frame) struct px_frame answer = { .payload = NULL };
+	enum px_status st;
+	int r;
+
+	st = ask(store, &question, &answer);
+	if (st)
+		return st;
+	r = read_list(&answer, ret_paths);
+	return r < 0 ? not_understood(r) : PX_OK;
+}
+
+enum px_status px_store_login(struct px_store *store, const char *uid,
+			      const struct px_secret *password)
+{
+	enum px_status st;
+
+	st = px_login_check_uid(uid, "--username");
+	if (st)
+		return st;
+	if (px_secret_len(password) > PX_PASSWORD_MAX)
+		return px_fail(PX_USAGE, "the password is longer than %d bytes", PX_PASSWORD_MAX);
+	store->hand_uid = uid;
+	store->hand_password = password;
+	st = ask_plainly(store, &(struct question){ PX_OP_LOGIN, "", 0, NULL });
+	store->hand_uid = NULL;
+	store->hand_password = NULL;
+	return st;
+}
+
+/* The cache of a config's cluster; NULL where nothing is cached. */
+static enum px_status open_cache(const struct px_config *config, struct px_acs_cache **ret_cache)
+{
+	px_auto(free) char *ca = NULL;
+	enum px_status st = PX_OK;
+	size_t ca_len = 0;
+
+	if (config->ca_cert_file)
+		st = px_file_read(config->ca_cert_file, "CA certificate", PX_CA_MAX, &ca, &ca_len);
+	if (st)
+		return st;
+	if (px_acs_cache_open(px_place_run(), config->cluster_urls, ca, ca_len, ret_cache) ==
+	    -ENOMEM)
+		return px_nomem();
+	return PX_OK;
+}
+
+enum px_status px_store_logout(const struct px_config *config, bool *ret_any)
+{
+	px_auto(acs_cache) struct px_acs_cache *cache = NULL;
+	enum px_status st;
+	int r;
+
+	st = open_cache(config, &cache);
+	if (st)
+		return st;
+	r = px_acs_drop_all(cache, ret_any);
+	if (r < 0)
+		return px_fail(PX_KERNEL, "cannot remove the ACS tokens in '%s': %s",
+			       px_place_run(), strerror(-r));
+	return PX_OK;
+}
+
+enum px_status px_store_session_base(struct px_config *config)
+{
+	px_auto(acs_cache) struct px_acs_cache *cache = NULL;
+	px_auto(acs) struct px_acs session = { .token = NULL };
+	enum px_status st;
+
+	st = open_cache(config, &cache);
+	if (st || px_acs_load(cache, PX_ACS_SESSION, &session) < 0 || !session.base_path)
+		return st;
+	return px_config_set_base_path(config, session.base_path);
+}
+
+void px_store_free(struct px_store **store)
+{
+	if (!store || !*store)
+		return;
+	px_conversation_end(*store);
+	px_login_clear(*store);
+	free((*store)->ca);
+	free(*store);
+	*store = NULL;
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "canonical.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "json.h"
+#include "pxenc/seal.h"
+#include "pxenc/token.h"
+
+/* Below this, every cJSON prints a whole number digit by digit. */
+#define WHOLE_MAX 1e15
+
+/* Our LUKS2 token, NULL when there is none; of several, px_header_check refuses the header. */
+static cJSON *find_token(const cJSON *header)
+{
+	cJSON *token = NULL;
+
+	cJSON_ArrayForEach(token, px_json_get(header, "tokens")) {
+		const char *type = px_json_string(token, "type");
+
+		if (type != NULL && strcmp(type, PX_TOKEN_TYPE) == 0)
+			return token;
+	}
+	return NULL;
+}
+
+/* The name of the token's first keyslot; a second one is refused by px_token_parse. */
+static const char *keyslot_name(const cJSON *token)
+{
+	return cJSON_GetStringValue(cJSON_GetArrayItem(px_json_get(token, "keyslots"), 0));
+}
+
+/* Moves a part of the header into the sealed object. */
+static int move(cJSON *sealed, const char *as, cJSON *from, const char *name)
+{
+	cJSON *part = NULL;
+
+	if (cJSON_IsObject(from) && name != NULL)
+		part = cJSON_DetachItemFromObjectCaseSensitive(from, name);
+	if (part == NULL)
+		return -EINVAL;
+	if (!cJSON_AddItemToObject(sealed, as, part)) {
+		cJSON_Delete(part);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Adding a keyslot takes the volume key, so the list of them need not be sealed. */
+static void drop_keyslots(cJSON *header)
+{
+	cJSON *digest = NULL;
+
+	cJSON_ArrayForEach(digest, px_json_get(header, "digests")) {
+		if (cJSON_IsObject(digest))
+			cJSON_DeleteItemFromObjectCaseSensitive(digest, "keyslots");
+	}
+}
+
+/* The parts in the order of their names. Takes them out of header. */
+static int collect(cJSON *header, const char *uuid, cJSON *sealed)
+{
+	cJSON *token = find_token(header);
+	int r;
+
+	if (token == NULL)
+		return -EINVAL;
+	drop_keyslots(header);
+	cJSON_DeleteItemFromObjectCaseSensitive(token, "seal");
+
+	r = move(sealed, "config", header, "config");
+	if (r == 0)
+		r = move(sealed, "digests", header, "digests");
+	if (r == 0)
+		r = move(sealed, "keyslot", px_json_get(header, "keyslots"), keyslot_name(token));
+	if (r == 0)
+		r = move(sealed, "segments", header, "segments");
+	if (r == 0)
+		r = move(sealed, "token", px_json_get(header, "tokens"), token->string);
+	if (r == 0 && cJSON_AddStringToObject(sealed, "uuid", uuid) == NULL)
+		r = -ENOMEM;
+	return r;
+}
+
+/* Numbers that two programs could print in two ways are not sealed. */
+static int check_numbers(const cJSON *node)
+{
+	const cJSON *child = NULL;
+
+	if (cJSON_IsNumber(node)) {
+		double value = node->valuedouble;
+
+		if (!(value > -WHOLE_MAX && value < WHOLE_MAX) ||
+		    value != (double)(int64_t)value)
+			return -EINVAL;
+	}
+	cJSON_ArrayForEach(child, node) {
+		if (check_numbers(child) < 0)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+int px_seal_text(const char *json, size_t len, const char *uuid, char **ret_text)
+{
+	px_auto(json) cJSON *header = NULL;
+	px_auto(json) cJSON *sealed = NULL;
+	int r = px_json_parse(json, len, &header);
+	char *text;
+
+	if (r < 0)
+		return r;
+	sealed = cJSON_CreateObject();
+	if (sealed == NULL)
+		return -ENOMEM;
+	r = collect(header, uuid, sealed);
+	if (r == 0)
+		r = check_numbers(sealed);
+	if (r < 0)
+		return r;
+	text = cJSON_PrintUnformatted(sealed);
+	if (text == NULL)
+		return -ENOMEM;
+	*ret_text = text;
+	return 0;
+}
+
+int px_seal_stored(const char *json, size_t len, char **ret_seal)
+{
+	px_auto(json) cJSON *header = NULL;
+	int r = px_json_parse(json, len, &header);
+	const char *seal;
+	char *copy;
+
+	if (r < 0)
+		return r;
+	seal = px_json_string(find_token(header), "seal");
+	if (seal == NULL)
+		return -ENOENT;
+	copy = strdup(seal);
+	if (copy == NULL)
+		return -ENOMEM;
+	*ret_seal = copy;
+	return 0;
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "pxenc/mapping.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "pxenc/cleanup.h"
+
+#define SYS_BLOCK "/sys/block"
+
+static const char *sys_block = SYS_BLOCK;
+
+void px_mapping_set_root(const char *root)
+{
+	sys_block = root != NULL ? root : SYS_BLOCK;
+}
+
+static inline void px_dir_cleanup(DIR **dir)
+{
+	if (*dir != NULL)
+		closedir(*dir);
+}
+
+/* A directory by its path, relative to `at`. NULL with errno. */
+static DIR *open_dir(int at, const char *name)
+{
+	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+
+	if (dir == NULL && fd >= 0)
+		close(fd);
+	return dir;
+}
+
+/* An attribute's one line, without its newline. */
+static int read_line(int at, const char *attribute, char *line, size_t size)
+{
+	px_auto(fd) int fd = openat(at, attribute, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = read(fd, line, size - 1);
+	if (n < 0)
+		return -errno;
+	line[n] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	return 0;
+}
+
+static int read_text(int at, const char *attribute, char **ret_text)
+{
+	/* A mapping's name and uuid have at most 128 bytes. */
+	char line[256];
+	int r = read_line(at, attribute, line, sizeof(line));
+
+	if (r < 0)
+		return r;
+	*ret_text = strdup(line);
+	return *ret_text != NULL ? 0 : -ENOMEM;
+}
+
+static int read_flag(int at, const char *attribute, bool *ret_flag)
+{
+	char line[16];
+	int r = read_line(at, attribute, line, sizeof(line));
+
+	if (r == 0)
+		*ret_flag = strcmp(line, "0") != 0;
+	return r;
+}
+
+static int read_devno(int at, const char *attribute, dev_t *ret_devno)
+{
+	unsigned int major_no, minor_no;
+	char line[32];
+	int r = read_line(at, attribute, line, sizeof(line));
+
+	if (r < 0)
+		return r;
+	if (sscanf(line, "%u:%u", &major_no, &minor_no) != 2)
+		return -EINVAL;
+	*ret_devno = makedev(major_no, minor_no);
+	return 0;
+}
+
+static struct dirent *next_entry(DIR *dir)
+{
+	struct dirent *entry;
+
+	do
+		entry = readdir(dir);
+	while (entry != NULL && entry->d_name[0] == '.');
+	return entry;
+}
+
+/* What a mapping with a single device below it has there; with more, it is none of ours. */
+static int read_slave(int at, struct px_mapping *mapping)
+{
+	px_auto(dir) DIR *slaves = open_dir(at, "slaves");
+	struct dirent *entry;
+	char attribute[NAME_MAX + 8];
+
+	if (slaves == NULL)
+		return -errno;
+	entry = next_entry(slaves);
+	if (entry == NULL)
+		return 0;
+	mapping->slave_name = strdup(entry->d_name);
+	if (mapping->slave_name == NULL)
+		return -ENOMEM;
+	if (next_entry(slaves) != NULL) {
+		free(px_steal(&mapping->slave_name));
+		return 0;
+	}
+	snprintf(attribute, sizeof(attribute), "%s/dev", mapping->slave_name);
+	return read_devno(dirfd(slaves), attribute, &mapping->slave);
+}
+
+static int read_attributes(int at, struct px_mapping *mapping)
+{
+	int r = read_text(at, "dm/name", &mapping->name);
+
+	if (r == 0)
+		r = read_text(at, "dm/uuid", &mapping->dm_uuid);
+	if (r == 0)
+		r = read_flag(at, "dm/suspended", &mapping->suspended);
+	if (r == 0)
+		r = read_flag(at, "ro", &mapping->readonly);
+	if (r == 0)
+		r = read_devno(at, "dev", &mapping->devno);
+	if (r == 0)
+		r = read_slave(at, mapping);
+	return r;
+}
+
+/* One mapping by its directory ("dm-3"). Any error but -ENOMEM means that it is gone. */
+static int read_mapping(int block, const char *dm, struct px_mapping *ret_mapping)
+{
+	struct px_mapping mapping = {.name = NULL};
+	px_auto(fd) int fd = openat(block, dm, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = fd >= 0 ? read_attributes(fd, &mapping) : -errno;
+
+	if (r < 0) {
+		px_mapping_clear(&mapping);
+		return r;
+	}
+	*ret_mapping = mapping;
+	return 0;
+}
+
+/* The next mapping that is still there when it is read: 1, 0 at the end, -errno. */
+static int next_mapping(DIR *block, struct px_mapping *ret_mapping)
+{
+	for (;;) {
+		struct dirent *entry;
+		int r;
+
+		errno = 0;
+		entry = readdir(block);
+		if (entry == NULL)
+			return -errno;
+		if (strncmp(entry->d_name, "dm-", 3) != 0)
+			continue;
+		r = read_mapping(dirfd(block), entry->d_name, ret_mapping);
+		if (r == 0 || r == -ENOMEM)
+			return r == 0 ? 1 : r;
+	}
+}
+
+static bool has_name(const struct px_mapping *mapping, const void *name)
+{
+	return strcmp(mapping->name, name) == 0;
+}
+
+static bool has_slave(const struct px_mapping *mapping, const void *slave)
+{
+	return px_mapping_is_luks(mapping) && mapping->slave == *(const dev_t *)slave;
+}
+
+static int find(bool (*match)(const struct px_mapping *, const void *), const void *what,
+		struct px_mapping *ret_mapping)
+{
+	px_auto(dir) DIR *block = open_dir(AT_FDCWD, sys_block);
+	struct px_mapping mapping;
+	int r;
+
+	if (block == NULL)
+		return -errno;
+	while ((r = next_mapping(block, &mapping)) == 1) {
+		if (match(&mapping, what)) {
+			*ret_mapping = mapping;
+			return 0;
+		}
+		px_mapping_clear(&mapping);
+	}
+	return r < 0 ? r : -ENOENT;
+}
+
+int px_mapping_by_name(const char *name, struct px_mapping *ret_mapping)
+{
+	return find(has_name, name, ret_mapping);
+}
+
+int px_mapping_by_slave(dev_t slave, struct px_mapping *ret_mapping)
+{
+	/* 0 stands for a mapping that has no slave, or several. */
+	return slave != 0 ? find(has_slave, &slave, ret_mapping) : -ENOENT;
+}
+
+struct list {
+	struct px_mapping *mappings;
+	size_t count;
+};
+
+/* Takes the mapping over, or clears it on failure. */
+static int append(struct list *list, struct px_mapping *mapping)
+{
+	struct px_mapping *larger =
+		reallocarray(list->mappings, list->count + 1, sizeof(*list->mappings));
+
+	if (larger == NULL) {
+		px_mapping_clear(mapping);
+		return -ENOMEM;
+	}
+	list->mappings = larger;
+	list->mappings[list->count++] = *mapping;
+	return 0;
+}
+
+static int collect(struct list *list)
+{
+	px_auto(dir) DIR *block = open_dir(AT_FDCWD, sys_block);
+	struct px_mapping mapping;
+	int r;
+
+	if (block == NULL)
+		return errno == ENOENT ? 0 : -errno;
+	while ((r = next_mapping(block, &mapping)) == 1) {
+		if (!px_mapping_is_luks(&mapping)) {
+			px_mapping_clear(&mapping);
+			continue;
+		}
+		r = append(list, &mapping);
+		if (r < 0)
+			break;
+	}
+	return r;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct px_mapping *)a)->name, ((const struct px_mapping *)b)->name);
+}
+
+int px_mapping_list(struct px_mapping **ret_list, size_t *ret_count)
+{
+	struct list list = {.mappings = NULL};
+	int r = collect(&list);
+
+	if (r < 0) {
+		px_mapping_list_free(&list.mappings, list.count);
+		return r;
+	}
+	if (list.count > 1)
+		qsort(list.mappings, list.count, sizeof(*list.mappings), by_name);
+	*ret_list = list.mappings;
+	*ret_count = list.count;
+	return 0;
+}
+
+bool px_mapping_is_luks(const struct px_mapping *mapping)
+{
+	const char *uuid = mapping->dm_uuid;
+
+	return strncmp(uuid, "CRYPT-LUKS1-", 12) == 0 || strncmp(uuid, "CRYPT-LUKS2-", 12) == 0;
+}
+
+void px_mapping_clear(struct px_mapping *mapping)
+{
+	free(mapping->name);
+	free(mapping->dm_uuid);
+	free(mapping->slave_name);
+	*mapping = (struct px_mapping){.name = NULL};
+}
+
+void px_mapping_list_free(struct px_mapping **list, size_t count)
+{
+	if (list == NULL || *list == NULL)
+		return;
+	for (size_t i = 0; i < count; i++)
+		px_mapping_clear(&(*list)[i]);
+	free(*list);
+	*list = NULL;
+}
