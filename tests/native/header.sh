@@ -57,17 +57,19 @@ refused_by allowlist 'aes-ecb' 'aes-ecb' "$(segment $A)" "$(segment aes-ecb)"
 refused_by allowlist 'capi:' 'capi' "$(segment $A)" "$(segment 'capi:xts(aes)-plain64')"
 refused_by seal 'a cipher that is ours, but not this volume'"'"'s' 'seal' "$(segment $A)" "$(segment serpent-xts-plain64)"
 refused_by seal 'a shifted segment' 'seal' '"offset":"16777216"' '"offset":"16781312"'
-refused_by allowlist 'a segment inside the keyslots' 'offset' '"offset":"16777216"' '"offset":"32768"'
 refused_by seal 'another sector size' 'seal' '"sector_size":4096' '"sector_size":512'
-refused_by seal 'a shifted IV' 'iv_tweak|seal' '"iv_tweak":"0"' '"iv_tweak":"8"'
+refused_by allowlist 'a shifted IV' 'iv_tweak' '"iv_tweak":"0"' '"iv_tweak":"8"'
 refused_by seal 'an added flag that is known' 'seal' '"config":{' '"config":{"flags":["allow-discards"],'
 refused_by allowlist 'an added flag that is not' 'flag' '"config":{' '"config":{"flags":["no-such-flag"],'
-refused_by allowlist 'a requirement' 'requirement' '"config":{' '"config":{"requirements":{"mandatory":["online-reencrypt-v2"]},'
+refused_by allowlist 'a requirement' 'requirement' '"config":{' '"config":{"requirements":{"mandatory":["no-such-requirement"]},'
 refused_by seal 'auto set' 'seal' '"auto":false' '"auto":true'
 path=$(luks2-edit --dump "$GENUINE" | jq -r '.tokens["0"].secret')
 for bad in ../x pxenc/cluster credentials/x /x a/../b 'a%2fb' volumes/x/header; do
     refused_by allowlist "a LUKS2 token that names '$bad'" 'LUKS2 token' "\"$path\"" "\"$bad\""
 done
 printf x | pxenc secrets create elsewhere --value-file -
-refused_by seal 'a LUKS2 token without its seal' 'seal' ',"seal":"' ',"seal":"AAAA'
+seal=$(luks2-edit --dump "$GENUINE" | jq -r '.tokens["0"].seal')
+refused_by seal 'a missing seal' 'seal' ",\"seal\":\"$seal\"" ''
+refused_by seal 'another seal' 'seal' "\"seal\":\"$seal\"" "\"seal\":\"A${seal:1}\""
+refused_by allowlist 'a seal that is none' 'LUKS2 token' "\"seal\":\"$seal\"" '"seal":"A"'
 t_done

@@ -28,7 +28,7 @@ traced() {
     local name=$1
     shift
     mkdir -p "$T_DIR/trace"
-    strace -ff -v -s 100000 -o "$T_DIR/trace/$name" "$@" >"$T_DIR/out/$name" 2>"$T_DIR/err/$name"
+    strace -ff -y -v -s 100000 -o "$T_DIR/trace/$name" "$@" >"$T_DIR/out/$name" 2>"$T_DIR/err/$name"
 }
 
 # A whole life, with -v: login, create, format, open.
@@ -52,6 +52,8 @@ life() {
 
 secret_in() { grep -rlaF -e "$PASSWORD" -e "$KEY" -e "$TOKEN" -e "$GENERATED" "$@"; }
 
+secret_lines() { grep -aF -e "$PASSWORD" -e "$KEY" -e "$TOKEN" -e "$GENERATED"; }
+
 nothing_seen() {
     grep -rh 'execve(' "$T_DIR/trace" >"$T_DIR/execs"
     check_match 'pxenc-fetch was run' "$(cat "$T_DIR/execs")" 'pxenc-fetch'
@@ -64,9 +66,10 @@ nothing_seen() {
         bash -c 'find "$1" -type f ! -path "*/trace/*" ! -path "*/run/*" -print0 | xargs -0 grep -laF -e "$2" -e "$3" -e "$4" -e "$5"' \
         _ "$T_DIR" "$PASSWORD" "$KEY" "$TOKEN" "$GENERATED"
     check_not 'no password and no key in the cache' grep -raF -e "$PASSWORD" -e "$KEY" "$RUN_DIR"
-    check_not 'no secret is written to a file by name' \
-        bash -c 'grep -rhE "openat\(.*(O_CREAT|O_WRONLY|O_RDWR)" "$1" | grep -vE "/dev/(null|tty)|$2|$3" | grep -v image' \
-        _ "$T_DIR/trace" "$RUN_DIR" "$T_DIR/image"
+    check 'the password goes over a pipe' \
+        bash -c 'grep -rhE "^write\([0-9]+<pipe:.*$1" "$0" | grep -q .' "$T_DIR/trace" "$PASSWORD"
+    check_equal 'a secret is written to a pipe or to the ACS token cache, nowhere else' \
+        "$(grep -rhE '^(p?write|writev|send(to|msg))' "$T_DIR/trace" | secret_lines | grep -vcE "^[a-z]+\\([0-9]+<(pipe:|$RUN_DIR/)")" 0
 }
 
 # The trace of a process, by the program that it ran last.
