@@ -86,8 +86,8 @@ enum px_status px_luks_activate(struct px_luks *luks, const char *name, const st
 				const struct px_activate *how) PX_MUST_CHECK;
 
 /*
- * Removes a mapping: now (retrying for a moment, since udev opens fresh nodes), or deferred until
- * its last user is gone. PX_BUSY, PX_NO_VOLUME (no such mapping), PX_KERNEL.
+ * Removes a mapping: now (libdevmapper tries for five seconds, since udev opens fresh nodes), or
+ * deferred until its last user is gone. PX_BUSY, PX_NO_VOLUME (no such mapping), PX_KERNEL.
  */
 enum px_status px_luks_deactivate(const char *name, bool deferred) PX_MUST_CHECK;
 

@@ -31,6 +31,9 @@ struct px_token {
 enum px_status px_token_parse(const char *json, size_t len, const char *device,
 			      struct px_token **ret_token);
 
+/* Whether a store may have this name: letters, digits, '-' and '_', and not nothing. */
+bool px_token_store_allowed(const char *store);
+
 /* The JSON of a token, allocated; NULL: out of memory. */
 char *px_token_format(const struct px_token *token);
 

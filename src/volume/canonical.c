@@ -16,10 +16,10 @@ static cJSON *find_token(const cJSON *header)
 {
 	cJSON *token = NULL;
 
-	cJSON_ArrayForEach(token, px_json_get(header, "tokens")) {
+	cJSON_ArrayForEach (token, px_json_get(header, "tokens")) {
 		const char *type = px_json_string(token, "type");
 
-		if (type != NULL && strcmp(type, PX_TOKEN_TYPE) == 0)
+		if (type && strcmp(type, PX_TOKEN_TYPE) == 0)
 			return token;
 	}
 	return NULL;
@@ -36,9 +36,9 @@ static int move(cJSON *sealed, const char *as, cJSON *from, const char *name)
 {
 	cJSON *part = NULL;
 
-	if (cJSON_IsObject(from) && name != NULL)
+	if (cJSON_IsObject(from) && name)
 		part = cJSON_DetachItemFromObjectCaseSensitive(from, name);
-	if (part == NULL)
+	if (!part)
 		return -EINVAL;
 	if (!cJSON_AddItemToObject(sealed, as, part)) {
 		cJSON_Delete(part);
@@ -52,7 +52,7 @@ static void drop_keyslots(cJSON *header)
 {
 	cJSON *digest = NULL;
 
-	cJSON_ArrayForEach(digest, px_json_get(header, "digests")) {
+	cJSON_ArrayForEach (digest, px_json_get(header, "digests")) {
 		if (cJSON_IsObject(digest))
 			cJSON_DeleteItemFromObjectCaseSensitive(digest, "keyslots");
 	}
@@ -64,7 +64,7 @@ static int collect(cJSON *header, const char *uuid, cJSON *sealed)
 	cJSON *token = find_token(header);
 	int r;
 
-	if (token == NULL)
+	if (!token)
 		return -EINVAL;
 	drop_keyslots(header);
 	cJSON_DeleteItemFromObjectCaseSensitive(token, "seal");
@@ -78,7 +78,7 @@ static int collect(cJSON *header, const char *uuid, cJSON *sealed)
 		r = move(sealed, "segments", header, "segments");
 	if (r == 0)
 		r = move(sealed, "token", px_json_get(header, "tokens"), token->string);
-	if (r == 0 && cJSON_AddStringToObject(sealed, "uuid", uuid) == NULL)
+	if (r == 0 && !cJSON_AddStringToObject(sealed, "uuid", uuid))
 		r = -ENOMEM;
 	return r;
 }
@@ -91,11 +91,10 @@ static int check_numbers(const cJSON *node)
 	if (cJSON_IsNumber(node)) {
 		double value = node->valuedouble;
 
-		if (!(value > -WHOLE_MAX && value < WHOLE_MAX) ||
-		    value != (double)(int64_t)value)
+		if (!(value > -WHOLE_MAX && value < WHOLE_MAX) || value != (double)(int64_t)value)
 			return -EINVAL;
 	}
-	cJSON_ArrayForEach(child, node) {
+	cJSON_ArrayForEach (child, node) {
 		if (check_numbers(child) < 0)
 			return -EINVAL;
 	}
@@ -112,7 +111,7 @@ int px_seal_text(const char *json, size_t len, const char *uuid, char **ret_text
 	if (r < 0)
 		return r;
 	sealed = cJSON_CreateObject();
-	if (sealed == NULL)
+	if (!sealed)
 		return -ENOMEM;
 	r = collect(header, uuid, sealed);
 	if (r == 0)
@@ -120,7 +119,7 @@ int px_seal_text(const char *json, size_t len, const char *uuid, char **ret_text
 	if (r < 0)
 		return r;
 	text = cJSON_PrintUnformatted(sealed);
-	if (text == NULL)
+	if (!text)
 		return -ENOMEM;
 	*ret_text = text;
 	return 0;
@@ -136,10 +135,10 @@ int px_seal_stored(const char *json, size_t len, char **ret_seal)
 	if (r < 0)
 		return r;
 	seal = px_json_string(find_token(header), "seal");
-	if (seal == NULL)
+	if (!seal)
 		return -ENOENT;
 	copy = strdup(seal);
-	if (copy == NULL)
+	if (!copy)
 		return -ENOMEM;
 	*ret_seal = copy;
 	return 0;

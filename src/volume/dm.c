@@ -89,7 +89,7 @@ static void parse_options(const char *rest, struct px_dm_crypt *crypt)
 
 int px_dm_crypt_parse(const char *params, struct px_dm_crypt *ret_crypt)
 {
-	struct px_dm_crypt crypt = {.sector_size = SECTOR_SIZE_DEFAULT};
+	struct px_dm_crypt crypt = { .sector_size = SECTOR_SIZE_DEFAULT };
 	struct field cipher = next_field(&params);
 	struct field key = next_field(&params);
 	int r = parse_key(&key, &crypt);
@@ -102,7 +102,7 @@ int px_dm_crypt_parse(const char *params, struct px_dm_crypt *ret_crypt)
 			return -EINVAL;
 	parse_options(params, &crypt);
 	crypt.cipher = strndup(cipher.at, cipher.len);
-	if (crypt.cipher == NULL)
+	if (!crypt.cipher)
 		return -ENOMEM;
 	*ret_crypt = crypt;
 	return 0;
@@ -115,7 +115,7 @@ static int parse_table(struct dm_task *task, struct px_dm_crypt *ret_crypt)
 	char *type = NULL, *params = NULL;
 	void *more = dm_get_next_target(task, NULL, &start, &length, &type, &params);
 
-	if (more != NULL || type == NULL || strcmp(type, "crypt") != 0 || params == NULL)
+	if (more || !type || strcmp(type, "crypt") != 0 || !params)
 		return -EINVAL;
 	return px_dm_crypt_parse(params, ret_crypt);
 }
@@ -158,7 +158,7 @@ static int query(const char *name, struct px_dm_crypt *ret_crypt)
 	struct dm_task *task = dm_task_create(DM_DEVICE_TABLE);
 	int r;
 
-	if (task == NULL)
+	if (!task)
 		return -ENOMEM;
 	r = run_task(task, name);
 	if (r == 0)
@@ -197,5 +197,5 @@ int px_dm_crypt(const char *name, struct px_dm_crypt *ret_crypt)
 void px_dm_crypt_clear(struct px_dm_crypt *crypt)
 {
 	free(crypt->cipher);
-	*crypt = (struct px_dm_crypt){.cipher = NULL};
+	*crypt = (struct px_dm_crypt){ .cipher = NULL };
 }

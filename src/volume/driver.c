@@ -40,10 +40,10 @@ static bool next_line(struct span *text, struct span *ret_line)
 		return false;
 	newline = memchr(text->at, '\n', text->len);
 	ret_line->at = text->at;
-	ret_line->len = newline != NULL ? (size_t)(newline - text->at) : text->len;
+	ret_line->len = newline ? (size_t)(newline - text->at) : text->len;
 	text->at += ret_line->len;
 	text->len -= ret_line->len;
-	if (newline != NULL) {
+	if (newline) {
 		text->at++;
 		text->len--;
 	}
@@ -63,15 +63,15 @@ static unsigned long to_number(struct span span)
 static void take_line(struct algorithm *algorithm, struct span line)
 {
 	const char *colon = memchr(line.at, ':', line.len);
-	struct span key = {line.at, 0}, value;
+	struct span key = { line.at, 0 }, value;
 
-	if (colon == NULL)
+	if (!colon)
 		return;
 	while (line.at + key.len < colon && line.at[key.len] != ' ')
 		key.len++;
-	value = (struct span){colon + 1, line.len - (size_t)(colon + 1 - line.at)};
+	value = (struct span){ colon + 1, line.len - (size_t)(colon + 1 - line.at) };
 	while (value.len > 0 && value.at[0] == ' ')
-		value = (struct span){value.at + 1, value.len - 1};
+		value = (struct span){ value.at + 1, value.len - 1 };
 
 	if (is_text(key, "name"))
 		algorithm->name = value;
@@ -86,7 +86,7 @@ static void take_line(struct algorithm *algorithm, struct span line)
 /* Cuts the next algorithm off: its lines, up to an empty one. False at the end. */
 static bool next_algorithm(struct span *text, struct algorithm *ret_algorithm)
 {
-	struct algorithm algorithm = {.priority = 0};
+	struct algorithm algorithm = { .priority = 0 };
 	struct span line;
 	bool any = false;
 
@@ -102,25 +102,26 @@ static bool next_algorithm(struct span *text, struct algorithm *ret_algorithm)
 
 static bool is_cipher(const struct algorithm *algorithm)
 {
-	/* lskcipher: since Linux 6.7, for ciphers that work on plain memory; dm-crypt takes both. */
+	/* lskcipher: since Linux 6.7, for ciphers that work on plain memory; dm-crypt takes both.
+	 */
 	return is_text(algorithm->type, "skcipher") || is_text(algorithm->type, "lskcipher");
 }
 
 static int find_best(struct span crypto, const char *name, char **ret_driver)
 {
-	struct algorithm algorithm, best = {.name = {NULL, 0}};
+	struct algorithm algorithm, best = { .name = { NULL, 0 } };
 	char *driver;
 
 	while (next_algorithm(&crypto, &algorithm)) {
 		if (!is_cipher(&algorithm) || !is_text(algorithm.name, name))
 			continue;
-		if (best.name.at == NULL || algorithm.priority > best.priority)
+		if (!best.name.at || algorithm.priority > best.priority)
 			best = algorithm;
 	}
-	if (best.driver.at == NULL)
+	if (!best.driver.at)
 		return -ENOENT;
 	driver = strndup(best.driver.at, best.driver.len);
-	if (driver == NULL)
+	if (!driver)
 		return -ENOMEM;
 	*ret_driver = driver;
 	return 0;
@@ -138,7 +139,7 @@ static int name_cipher(const char *cipher, bool essiv, char **ret_name)
 	const char *hash = strstr(mode, "-essiv:");
 	int n;
 
-	if (algorithm == 0 || mode_len == 0 || (essiv && hash == NULL))
+	if (algorithm == 0 || mode_len == 0 || (essiv && !hash))
 		return -EINVAL;
 	if (essiv)
 		n = asprintf(ret_name, "essiv(%.*s(%.*s),%s)", (int)mode_len, mode, (int)algorithm,
@@ -162,10 +163,10 @@ static int find_named(struct span crypto, const char *cipher, bool essiv, char *
 
 int px_driver_find(const char *crypto, size_t len, const char *cipher, char **ret_driver)
 {
-	const struct span text = {crypto, len};
+	const struct span text = { crypto, len };
 	int r = -ENOENT;
 
-	if (strstr(cipher, "-essiv:") != NULL)
+	if (strstr(cipher, "-essiv:"))
 		r = find_named(text, cipher, true, ret_driver);
 	return r == -ENOENT ? find_named(text, cipher, false, ret_driver) : r;
 }
@@ -180,7 +181,7 @@ static int read_file(const char *path, char **ret_text, size_t *ret_len)
 
 	if (fd < 0)
 		return -errno;
-	if (text == NULL)
+	if (!text)
 		return -ENOMEM;
 	do {
 		n = read(fd, text + len, PROC_CRYPTO_MAX - len);

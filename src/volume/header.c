@@ -42,75 +42,75 @@ static const struct cipher {
 	const char *name;
 	unsigned int key_bits[2];
 } ciphers[] = {
-	{"aes-xts-plain64", {512, 256}},
-	{"serpent-xts-plain64", {512, 256}},
-	{"twofish-xts-plain64", {512, 256}},
+	{ "aes-xts-plain64", { 512, 256 } },
+	{ "serpent-xts-plain64", { 512, 256 } },
+	{ "twofish-xts-plain64", { 512, 256 } },
 	/* LUKS1's first default; malleable, but volumes made with it exist. */
-	{"aes-cbc-essiv:sha256", {256, 128}},
+	{ "aes-cbc-essiv:sha256", { 256, 128 } },
 	/* For machines without AES instructions. */
-	{"xchacha12,aes-adiantum-plain64", {256, 256}},
-	{"xchacha20,aes-adiantum-plain64", {256, 256}},
+	{ "xchacha12,aes-adiantum-plain64", { 256, 256 } },
+	{ "xchacha20,aes-adiantum-plain64", { 256, 256 } },
 };
 
 static const struct px_json_member top_members[] = {
-	{"keyslots", PX_JSON_OBJECT, false}, {"tokens", PX_JSON_OBJECT, false},
-	{"segments", PX_JSON_OBJECT, false}, {"digests", PX_JSON_OBJECT, false},
-	{"config", PX_JSON_OBJECT, false},
+	{ "keyslots", PX_JSON_OBJECT, false }, { "tokens", PX_JSON_OBJECT, false },
+	{ "segments", PX_JSON_OBJECT, false }, { "digests", PX_JSON_OBJECT, false },
+	{ "config", PX_JSON_OBJECT, false },
 };
 
 static const struct px_json_member config_members[] = {
-	{"json_size", PX_JSON_STRING, false},
-	{"keyslots_size", PX_JSON_STRING, false},
-	{"flags", PX_JSON_ARRAY, true},
-	{"requirements", PX_JSON_OBJECT, true},
+	{ "json_size", PX_JSON_STRING, false },
+	{ "keyslots_size", PX_JSON_STRING, false },
+	{ "flags", PX_JSON_ARRAY, true },
+	{ "requirements", PX_JSON_OBJECT, true },
 };
 
 static const struct px_json_member requirements_members[] = {
-	{"mandatory", PX_JSON_ARRAY, true},
+	{ "mandatory", PX_JSON_ARRAY, true },
 };
 
 static const struct px_json_member segment_members[] = {
-	{"type", PX_JSON_STRING, false},     {"offset", PX_JSON_STRING, false},
-	{"size", PX_JSON_STRING, false},     {"iv_tweak", PX_JSON_STRING, false},
-	{"encryption", PX_JSON_STRING, false}, {"sector_size", PX_JSON_NUMBER, false},
+	{ "type", PX_JSON_STRING, false },	 { "offset", PX_JSON_STRING, false },
+	{ "size", PX_JSON_STRING, false },	 { "iv_tweak", PX_JSON_STRING, false },
+	{ "encryption", PX_JSON_STRING, false }, { "sector_size", PX_JSON_NUMBER, false },
 };
 
 static const struct px_json_member keyslot_members[] = {
-	{"type", PX_JSON_STRING, false}, {"key_size", PX_JSON_NUMBER, false},
-	{"af", PX_JSON_OBJECT, false},	 {"area", PX_JSON_OBJECT, false},
-	{"kdf", PX_JSON_OBJECT, false},	 {"priority", PX_JSON_NUMBER, true},
+	{ "type", PX_JSON_STRING, false }, { "key_size", PX_JSON_NUMBER, false },
+	{ "af", PX_JSON_OBJECT, false },   { "area", PX_JSON_OBJECT, false },
+	{ "kdf", PX_JSON_OBJECT, false },  { "priority", PX_JSON_NUMBER, true },
 };
 
 static const struct px_json_member af_members[] = {
-	{"type", PX_JSON_STRING, false},
-	{"stripes", PX_JSON_NUMBER, false},
-	{"hash", PX_JSON_STRING, false},
+	{ "type", PX_JSON_STRING, false },
+	{ "stripes", PX_JSON_NUMBER, false },
+	{ "hash", PX_JSON_STRING, false },
 };
 
 static const struct px_json_member area_members[] = {
-	{"type", PX_JSON_STRING, false},     {"offset", PX_JSON_STRING, false},
-	{"size", PX_JSON_STRING, false},     {"encryption", PX_JSON_STRING, false},
-	{"key_size", PX_JSON_NUMBER, false},
+	{ "type", PX_JSON_STRING, false },     { "offset", PX_JSON_STRING, false },
+	{ "size", PX_JSON_STRING, false },     { "encryption", PX_JSON_STRING, false },
+	{ "key_size", PX_JSON_NUMBER, false },
 };
 
 static const struct px_json_member pbkdf2_members[] = {
-	{"type", PX_JSON_STRING, false},
-	{"hash", PX_JSON_STRING, false},
-	{"iterations", PX_JSON_NUMBER, false},
-	{"salt", PX_JSON_STRING, false},
+	{ "type", PX_JSON_STRING, false },
+	{ "hash", PX_JSON_STRING, false },
+	{ "iterations", PX_JSON_NUMBER, false },
+	{ "salt", PX_JSON_STRING, false },
 };
 
 static const struct px_json_member argon2_members[] = {
-	{"type", PX_JSON_STRING, false},   {"time", PX_JSON_NUMBER, false},
-	{"memory", PX_JSON_NUMBER, false}, {"cpus", PX_JSON_NUMBER, false},
-	{"salt", PX_JSON_STRING, false},
+	{ "type", PX_JSON_STRING, false },   { "time", PX_JSON_NUMBER, false },
+	{ "memory", PX_JSON_NUMBER, false }, { "cpus", PX_JSON_NUMBER, false },
+	{ "salt", PX_JSON_STRING, false },
 };
 
 static const struct px_json_member digest_members[] = {
-	{"type", PX_JSON_STRING, false},       {"keyslots", PX_JSON_ARRAY, false},
-	{"segments", PX_JSON_ARRAY, false},    {"hash", PX_JSON_STRING, false},
-	{"iterations", PX_JSON_NUMBER, false}, {"salt", PX_JSON_STRING, false},
-	{"digest", PX_JSON_STRING, false},
+	{ "type", PX_JSON_STRING, false },	 { "keyslots", PX_JSON_ARRAY, false },
+	{ "segments", PX_JSON_ARRAY, false },	 { "hash", PX_JSON_STRING, false },
+	{ "iterations", PX_JSON_NUMBER, false }, { "salt", PX_JSON_STRING, false },
+	{ "digest", PX_JSON_STRING, false },
 };
 
 /* An area of the device, in bytes from its start. */
@@ -125,7 +125,7 @@ struct check {
 	struct area keyslots_area;
 	struct area areas[32]; /* of the keyslots so far */
 	size_t area_count;
-	uint32_t keyslots;     /* a bit for each that exists */
+	uint32_t keyslots; /* a bit for each that exists */
 	struct px_header *header;
 };
 
@@ -144,7 +144,7 @@ bool px_cipher_allowed(const char *cipher, unsigned int key_bits)
 {
 	const struct cipher *known = find_cipher(cipher);
 
-	return known != NULL && (known->key_bits[0] == key_bits || known->key_bits[1] == key_bits);
+	return known && (known->key_bits[0] == key_bits || known->key_bits[1] == key_bits);
 }
 
 static bool is_one_of(const char *text, const char *const list[], size_t count)
@@ -158,7 +158,7 @@ static bool is_one_of(const char *text, const char *const list[], size_t count)
 static bool hash_allowed(const char *hash)
 {
 	/* SHA-1 is no weakness in PBKDF2 or the anti-forensic splitter; LUKS1 began with it. */
-	static const char *const hashes[] = {"sha256", "sha512", "sha1"};
+	static const char *const hashes[] = { "sha256", "sha512", "sha1" };
 
 	return is_one_of(hash, hashes, COUNT(hashes));
 }
@@ -191,7 +191,7 @@ static enum px_status check_shape(const struct check *check, const cJSON *object
 	if (!cJSON_IsObject(object))
 		return REFUSE(check, "%s is not a JSON object", what);
 	fault = px_json_fault(object, members, count, &name);
-	if (fault != NULL)
+	if (fault)
 		return REFUSE(check, "%s: the member \"%s\" %s", what, name, fault);
 	return PX_OK;
 }
@@ -199,12 +199,12 @@ static enum px_status check_shape(const struct check *check, const cJSON *object
 static enum px_status check_flags(const struct check *check, const cJSON *flags)
 {
 	static const char *const known[] = {
-		"allow-discards",     "same-cpu-crypt",	    "submit-from-crypt-cpus",
+		"allow-discards",    "same-cpu-crypt",	   "submit-from-crypt-cpus",
 		"no-read-workqueue", "no-write-workqueue",
 	};
 	const cJSON *flag = NULL;
 
-	cJSON_ArrayForEach(flag, flags) {
+	cJSON_ArrayForEach (flag, flags) {
 		if (!cJSON_IsString(flag))
 			return REFUSE(check, "config: a flag is not a string");
 		if (!is_one_of(flag->valuestring, known, COUNT(known)))
@@ -219,7 +219,7 @@ static enum px_status check_requirements(const struct check *check, const cJSON 
 	const cJSON *mandatory;
 	enum px_status status;
 
-	if (requirements == NULL)
+	if (!requirements)
 		return PX_OK;
 	status = check_shape(check, requirements, "config: requirements", requirements_members,
 			     COUNT(requirements_members));
@@ -231,7 +231,8 @@ static enum px_status check_requirements(const struct check *check, const cJSON 
 			      "config: the requirement \"%s\" is not one of ours; a reencryption "
 			      "that was interrupted is finished with cryptsetup reencrypt "
 			      "--resume-only",
-			      cJSON_IsString(mandatory->child) ? mandatory->child->valuestring : "");
+			      cJSON_IsString(mandatory->child) ? mandatory->child->valuestring
+							       : "");
 	return PX_OK;
 }
 
@@ -239,8 +240,8 @@ static enum px_status check_requirements(const struct check *check, const cJSON 
 static enum px_status check_config(struct check *check, const cJSON *config)
 {
 	uint64_t json_size = 0, keyslots_size = 0, hdr_size;
-	enum px_status status = check_shape(check, config, "config", config_members,
-					    COUNT(config_members));
+	enum px_status status =
+		check_shape(check, config, "config", config_members, COUNT(config_members));
 
 	if (status != PX_OK)
 		return status;
@@ -252,7 +253,7 @@ static enum px_status check_config(struct check *check, const cJSON *config)
 		return REFUSE(check, "config: a JSON area of %" PRIu64 " bytes", json_size);
 	if (keyslots_size > KEYSLOTS_SIZE_MAX || keyslots_size % 4096 != 0)
 		return REFUSE(check, "config: keyslots of %" PRIu64 " bytes", keyslots_size);
-	check->keyslots_area = (struct area){2 * hdr_size, 2 * hdr_size + keyslots_size};
+	check->keyslots_area = (struct area){ 2 * hdr_size, 2 * hdr_size + keyslots_size };
 
 	status = check_flags(check, px_json_get(config, "flags"));
 	if (status == PX_OK)
@@ -291,8 +292,8 @@ static enum px_status check_sector_size(struct check *check, const cJSON *segmen
 static enum px_status check_segment(struct check *check, const cJSON *segment)
 {
 	const char *cipher;
-	enum px_status status = check_shape(check, segment, "segment 0", segment_members,
-					    COUNT(segment_members));
+	enum px_status status =
+		check_shape(check, segment, "segment 0", segment_members, COUNT(segment_members));
 
 	if (status != PX_OK)
 		return status;
@@ -304,10 +305,10 @@ static enum px_status check_segment(struct check *check, const cJSON *segment)
 	if (strcmp(px_json_string(segment, "iv_tweak"), "0") != 0)
 		return REFUSE(check, "segment 0: its iv_tweak is not 0");
 	cipher = px_json_string(segment, "encryption");
-	if (find_cipher(cipher) == NULL)
+	if (!find_cipher(cipher))
 		return REFUSE(check, "segment 0: the cipher \"%s\" is not one of ours", cipher);
 	check->header->cipher = strdup(cipher);
-	if (check->header->cipher == NULL)
+	if (!check->header->cipher)
 		return px_nomem();
 	status = check_sector_size(check, segment);
 	return status == PX_OK ? check_offset(check, segment) : status;
@@ -317,7 +318,7 @@ static enum px_status check_segments(struct check *check, const cJSON *segments)
 {
 	const cJSON *segment = px_json_get(segments, "0");
 
-	if (segment == NULL || cJSON_GetArraySize(segments) != 1)
+	if (!segment || cJSON_GetArraySize(segments) != 1)
 		return REFUSE(check, "it does not have one segment, number 0");
 	return check_segment(check, segment);
 }
@@ -346,8 +347,8 @@ static enum px_status check_pbkdf2(const struct check *check, const cJSON *objec
 static enum px_status check_argon2(const struct check *check, const cJSON *kdf, const char *what)
 {
 	uint32_t passes = 0, kib = 0, cpus = 0;
-	enum px_status status = check_shape(check, kdf, what, argon2_members,
-					    COUNT(argon2_members));
+	enum px_status status =
+		check_shape(check, kdf, what, argon2_members, COUNT(argon2_members));
 
 	if (status != PX_OK)
 		return status;
@@ -361,13 +362,13 @@ static enum px_status check_argon2(const struct check *check, const cJSON *kdf, 
 
 static enum px_status check_kdf(const struct check *check, const cJSON *kdf, const char *what)
 {
-	static const char *const argon2[] = {"argon2id", "argon2i"};
+	static const char *const argon2[] = { "argon2id", "argon2i" };
 	const char *type = px_json_string(kdf, "type");
 	enum px_status status;
 
-	if (type != NULL && is_one_of(type, argon2, COUNT(argon2)))
+	if (type && is_one_of(type, argon2, COUNT(argon2)))
 		return check_argon2(check, kdf, what);
-	if (type == NULL || strcmp(type, "pbkdf2") != 0)
+	if (!type || strcmp(type, "pbkdf2") != 0)
 		return REFUSE(check, "%s: its kdf is not pbkdf2, argon2i or argon2id", what);
 	status = check_shape(check, kdf, what, pbkdf2_members, COUNT(pbkdf2_members));
 	return status == PX_OK ? check_pbkdf2(check, kdf, what) : status;
@@ -399,7 +400,7 @@ static bool overlaps(const struct check *check, const struct area *area)
 static enum px_status check_place(struct check *check, const cJSON *json, uint32_t key_size,
 				  const char *what)
 {
-	struct area area = {0, 0};
+	struct area area = { 0, 0 };
 	uint64_t size = 0;
 
 	if (px_json_u64(json, "offset", &area.start) < 0 || px_json_u64(json, "size", &size) < 0 ||
@@ -434,8 +435,8 @@ static enum px_status check_area(struct check *check, const cJSON *area, uint32_
 static enum px_status check_keyslot(struct check *check, const cJSON *keyslot, const char *what)
 {
 	uint32_t key_size = 0, priority = 0;
-	enum px_status status = check_shape(check, keyslot, what, keyslot_members,
-					    COUNT(keyslot_members));
+	enum px_status status =
+		check_shape(check, keyslot, what, keyslot_members, COUNT(keyslot_members));
 
 	if (status != PX_OK)
 		return status;
@@ -444,7 +445,7 @@ static enum px_status check_keyslot(struct check *check, const cJSON *keyslot, c
 	if (px_json_u32(keyslot, "key_size", 0, 64, &key_size) < 0 ||
 	    !px_cipher_allowed(check->header->cipher, key_size * 8))
 		return REFUSE(check, "%s: its key does not fit the cipher", what);
-	if (px_json_get(keyslot, "priority") != NULL &&
+	if (px_json_get(keyslot, "priority") &&
 	    px_json_u32(keyslot, "priority", 0, 2, &priority) < 0)
 		return REFUSE(check, "%s: its priority is not 0, 1 or 2", what);
 	status = check_af(check, px_json_get(keyslot, "af"), what);
@@ -468,7 +469,7 @@ static enum px_status check_keyslots(struct check *check, const cJSON *keyslots)
 	enum px_status status;
 	char what[32];
 
-	cJSON_ArrayForEach(keyslot, keyslots) {
+	cJSON_ArrayForEach (keyslot, keyslots) {
 		int number = px_json_index(keyslot->string);
 
 		if (number < 0)
@@ -490,7 +491,7 @@ static bool read_numbers(const cJSON *list, uint32_t *ret_set)
 	const cJSON *item = NULL;
 	uint32_t set = 0;
 
-	cJSON_ArrayForEach(item, list) {
+	cJSON_ArrayForEach (item, list) {
 		int number = px_json_index(cJSON_GetStringValue(item));
 
 		if (number < 0 || (set & (UINT32_C(1) << number)) != 0)
@@ -505,8 +506,8 @@ static enum px_status check_digest(const struct check *check, const cJSON *diges
 {
 	static const char what[] = "the digest";
 	uint32_t set = 0;
-	enum px_status status = check_shape(check, digest, what, digest_members,
-					    COUNT(digest_members));
+	enum px_status status =
+		check_shape(check, digest, what, digest_members, COUNT(digest_members));
 
 	if (status != PX_OK)
 		return status;
@@ -534,9 +535,9 @@ static enum px_status take_token(const struct check *check, const cJSON *token, 
 	px_auto(free) char *text = cJSON_PrintUnformatted(token);
 	enum px_status status;
 
-	if (text == NULL)
+	if (!text)
 		return px_nomem();
-	if (header->token != NULL)
+	if (header->token)
 		return REFUSE(check, "it has two LUKS2 tokens of type " PX_TOKEN_TYPE);
 	status = px_token_parse(text, strlen(text), check->device, &header->token);
 	if (status != PX_OK)
@@ -554,11 +555,11 @@ static enum px_status check_tokens(const struct check *check, const cJSON *token
 	const cJSON *token = NULL;
 	enum px_status status = PX_OK;
 
-	cJSON_ArrayForEach(token, tokens) {
+	cJSON_ArrayForEach (token, tokens) {
 		const char *type = px_json_string(token, "type");
 		int number = px_json_index(token->string);
 
-		if (number < 0 || type == NULL)
+		if (number < 0 || !type)
 			return REFUSE(check, "the LUKS2 token \"%s\" is malformed", token->string);
 		if (strcmp(type, PX_TOKEN_TYPE) == 0)
 			status = take_token(check, token, number);
@@ -571,8 +572,8 @@ static enum px_status check_tokens(const struct check *check, const cJSON *token
 /* In the order in which one part needs the other. */
 static enum px_status check_all(struct check *check, const cJSON *json)
 {
-	enum px_status status = check_shape(check, json, "the JSON", top_members,
-					    COUNT(top_members));
+	enum px_status status =
+		check_shape(check, json, "the JSON", top_members, COUNT(top_members));
 
 	if (status == PX_OK)
 		status = check_config(check, px_json_get(json, "config"));
@@ -592,11 +593,11 @@ enum px_status px_header_check(const char *text, size_t len, uint64_t device_siz
 {
 	px_auto(json) cJSON *json = NULL;
 	px_auto(header) struct px_header *header = calloc(1, sizeof(*header));
-	struct check check = {.device = device, .device_size = device_size, .header = header};
+	struct check check = { .device = device, .device_size = device_size, .header = header };
 	enum px_status status;
 	int r;
 
-	if (header == NULL)
+	if (!header)
 		return px_nomem();
 	header->token_id = -1;
 	r = px_json_parse(text, len, &json);
@@ -613,7 +614,7 @@ enum px_status px_header_check(const char *text, size_t len, uint64_t device_siz
 
 void px_header_free(struct px_header **header)
 {
-	if (header == NULL || *header == NULL)
+	if (!header || !*header)
 		return;
 	free((*header)->cipher);
 	px_token_free(&(*header)->token);

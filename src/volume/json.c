@@ -33,9 +33,9 @@ static int sort_members(cJSON *object)
 	if (count < 2)
 		return 0;
 	members = calloc(count, sizeof(*members));
-	if (members == NULL)
+	if (!members)
 		return -ENOMEM;
-	cJSON_ArrayForEach(member, object)
+	cJSON_ArrayForEach (member, object)
 		members[i++] = member;
 	qsort(members, count, sizeof(*members), by_name);
 	for (i = 1; i < count; i++)
@@ -56,7 +56,7 @@ static int sort_tree(cJSON *node, int depth)
 		r = sort_members(node);
 	if (r < 0)
 		return r;
-	cJSON_ArrayForEach(child, node) {
+	cJSON_ArrayForEach (child, node) {
 		r = sort_tree(child, depth + 1);
 		if (r < 0)
 			return r;
@@ -70,18 +70,18 @@ int px_json_parse(const char *text, size_t len, cJSON **ret_json)
 	px_auto(json) cJSON *json = NULL;
 	int r;
 
-	if (text == NULL || len == 0 || len > PX_JSON_MAX)
+	if (!text || len == 0 || len > PX_JSON_MAX)
 		return -EINVAL;
 	/* json-c keeps a NUL inside a string, and its users then see the string end there. */
-	if (memchr(text, '\0', len) != NULL || memmem(text, len, "\\u0000", 6) != NULL)
+	if (memchr(text, '\0', len) || memmem(text, len, "\\u0000", 6))
 		return -EINVAL;
 
 	/* With its NUL: cJSON 1.7.15 reads one byte beyond a text that ends too early. */
 	copy = strndup(text, len);
-	if (copy == NULL)
+	if (!copy)
 		return -ENOMEM;
 	json = cJSON_ParseWithOpts(copy, NULL, 1);
-	if (json == NULL)
+	if (!json)
 		return -EINVAL;
 	r = sort_tree(json, 0);
 	if (r < 0)
@@ -121,17 +121,17 @@ const char *px_json_fault(const cJSON *object, const struct px_json_member *memb
 {
 	const cJSON *item = NULL;
 
-	cJSON_ArrayForEach(item, object) {
+	cJSON_ArrayForEach (item, object) {
 		*ret_name = item->string;
-		if (find_member(members, count, item->string) == NULL)
+		if (!find_member(members, count, item->string))
 			return "is unknown";
 	}
 	for (size_t i = 0; i < count; i++) {
 		*ret_name = members[i].name;
 		item = px_json_get(object, members[i].name);
-		if (item == NULL && !members[i].optional)
+		if (!item && !members[i].optional)
 			return "is missing";
-		if (item != NULL && !has_type(item, members[i].type))
+		if (item && !has_type(item, members[i].type))
 			return "has the wrong type";
 	}
 	return NULL;
@@ -155,7 +155,7 @@ int px_json_u64(const cJSON *object, const char *name, uint64_t *ret_value)
 	uint64_t value = 0;
 
 	/* Twenty digits hold 2^64; no other spelling of a number than LUKS2's own is taken. */
-	if (text == NULL || text[0] == '\0' || (text[0] == '0' && text[1] != '\0'))
+	if (!text || text[0] == '\0' || (text[0] == '0' && text[1] != '\0'))
 		return -EINVAL;
 	for (; *text != '\0'; text++) {
 		if (*text < '0' || *text > '9')
@@ -189,7 +189,7 @@ int px_json_index(const char *text)
 {
 	int value = 0;
 
-	if (text == NULL || text[0] == '\0' || strlen(text) > 2 || (text[0] == '0' && text[1]))
+	if (!text || text[0] == '\0' || strlen(text) > 2 || (text[0] == '0' && text[1]))
 		return -1;
 	for (; *text != '\0'; text++) {
 		if (*text < '0' || *text > '9')

@@ -8,11 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include <libcryptsetup.h>
 
-#include "pxenc/clock.h"
 #include "pxenc/key.h"
 #include "pxenc/log.h"
 #include "pxenc/path.h"
@@ -31,9 +29,6 @@
 #define LUKS1_KEYSLOTS 8
 /* Where LUKS1 has the iterations of its digest, for which libcryptsetup has no function. */
 #define LUKS1_DIGEST_ITERATIONS_AT 164
-
-#define DEACTIVATE_PATIENCE_MS 2000
-#define DEACTIVATE_PAUSE_MS 50
 
 /* At the device's end some leave signatures of their own: GPT, RAID, ZFS. */
 #define TAIL_SIZE ((uint64_t)1 << 20)
@@ -65,7 +60,7 @@ static void listen(int level, const char *message, void *unused)
 	snprintf(said + len, sizeof(said) - len, "%s%s", len > 0 ? " " : "", message);
 	for (char *c = said + strlen(said); c > said && isspace((unsigned char)c[-1]); c--)
 		c[-1] = '\0';
-	for (char *c = strchr(said, '\n'); c != NULL; c = strchr(c, '\n'))
+	for (char *c = strchr(said, '\n'); c; c = strchr(c, '\n'))
 		*c = ' ';
 }
 
@@ -129,10 +124,10 @@ static enum px_status open_context(const char *device, struct px_luks **ret_luks
 	px_auto(luks) struct px_luks *luks = calloc(1, sizeof(*luks));
 	int r;
 
-	if (luks == NULL)
+	if (!luks)
 		return px_nomem();
 	luks->device = strdup(device);
-	if (luks->device == NULL)
+	if (!luks->device)
 		return px_nomem();
 	crypt_set_log_callback(NULL, listen, NULL);
 	/* The plugin for our LUKS2 token starts pxenc: it has no business in here. */
@@ -151,7 +146,7 @@ static bool is_uuid(const char *text)
 {
 	static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
 
-	if (text == NULL || strlen(text) != sizeof(shape) - 1)
+	if (!text || strlen(text) != sizeof(shape) - 1)
 		return false;
 	for (size_t i = 0; i < sizeof(shape) - 1; i++)
 		if (shape[i] == '-' ? text[i] != '-' : !isxdigit((unsigned char)text[i]))
@@ -174,7 +169,7 @@ static enum px_status check_luks2(struct px_luks *luks)
 static bool luks1_keyslots_allowed(struct crypt_device *cd)
 {
 	for (int slot = 0; slot < LUKS1_KEYSLOTS; slot++) {
-		struct crypt_pbkdf_type pbkdf = {.hash = NULL};
+		struct crypt_pbkdf_type pbkdf = { .hash = NULL };
 
 		if (crypt_keyslot_status(cd, slot) < CRYPT_SLOT_ACTIVE)
 			continue;
@@ -206,7 +201,7 @@ static enum px_status describe_luks1(struct px_luks *luks)
 	struct px_header *header = calloc(1, sizeof(*header));
 
 	luks->header = header;
-	if (header == NULL)
+	if (!header)
 		return px_nomem();
 	header->token_id = -1;
 	header->sector_size = 512;
@@ -234,7 +229,7 @@ static enum px_status check_luks1(struct px_luks *luks, const struct start *star
 		fault = "the offset of its data is not sane";
 	else if (!luks1_keyslots_allowed(luks->cd) || !luks1_digest_allowed(start))
 		fault = "the hash or the iterations of its PBKDF2 are not sane";
-	if (fault != NULL)
+	if (fault)
 		return px_fail(PX_BAD_HEADER, "%s: the LUKS1 header is refused: %s", luks->device,
 			       fault);
 	return PX_OK;
@@ -349,17 +344,22 @@ static enum px_status check_params(const char *device, const struct px_luks_para
 	if (!is_uuid(params->uuid))
 		return px_fail(PX_USAGE, "%s: \"%s\" is not a uuid", device, params->uuid);
 	if (!px_cipher_allowed(params->cipher, params->key_bits))
-		return px_fail(PX_USAGE, "%s: the cipher \"%s\" with a key of %u bits is not one "
-			       "of ours", device, params->cipher, params->key_bits);
+		return px_fail(PX_USAGE,
+			       "%s: the cipher \"%s\" with a key of %u bits is not one "
+			       "of ours",
+			       device, params->cipher, params->key_bits);
 	if (params->sector_size != 0 && !sector_size_fits(params->sector_size, start->size))
 		return px_fail(PX_USAGE, "%s: sectors of %u bytes do not fit its size", device,
 			       params->sector_size);
-	if (params->label != NULL && strlen(params->label) >= LABEL_SIZE)
+	if (params->label && strlen(params->label) >= LABEL_SIZE)
 		return px_fail(PX_USAGE, "%s: the label is longer than %d bytes", device,
 			       LABEL_SIZE - 1);
 	if (!px_path_may_be_key(params->secret))
 		return px_fail(PX_USAGE, "%s: \"%s\" cannot be the path of a key", device,
 			       params->secret);
+	if (!px_token_store_allowed(params->store))
+		return px_fail(PX_USAGE, "%s: \"%s\" cannot be the name of a store", device,
+			       params->store);
 	if (px_secret_len(key) == 0)
 		return px_fail(PX_USAGE, "%s: the key is empty", device);
 	if (start->size <= DATA_OFFSET)
@@ -379,7 +379,7 @@ static enum px_status write_header(struct px_luks *luks, const struct px_luks_pa
 	px_auto(free) char *cipher = strndup(params->cipher, dash);
 	int r;
 
-	if (cipher == NULL)
+	if (!cipher)
 		return px_nomem();
 	/* The larger sector is the faster one; filesystems have blocks of 4096 anyway. */
 	if (luks2.sector_size == 0)
@@ -427,7 +427,7 @@ static enum px_status write_token(struct px_luks *luks, const struct px_token *t
 	px_auto(free) char *json = px_token_format(token);
 	int r;
 
-	if (json == NULL)
+	if (!json)
 		return px_nomem();
 	said[0] = '\0';
 	r = crypt_token_json_set(luks->cd, *number, json);
@@ -457,12 +457,15 @@ static enum px_status add_token(struct px_luks *luks, const struct px_luks_param
 	px_auto(free) char *secret = strdup(params->secret);
 	px_auto(free) char *seal = NULL;
 	struct px_token token = {
-		.keyslot = 0, .store = store, .secret = secret, .auto_open = params->auto_open,
+		.keyslot = 0,
+		.store = store,
+		.secret = secret,
+		.auto_open = params->auto_open,
 	};
 	int number = CRYPT_ANY_TOKEN;
 	enum px_status status;
 
-	if (store == NULL || secret == NULL)
+	if (!store || !secret)
 		return px_nomem();
 	status = write_token(luks, &token, &number);
 	if (status != PX_OK || !px_key_is_generated(key))
@@ -556,7 +559,8 @@ enum px_status px_luks_verify_seal(struct px_luks *luks, const struct px_secret 
 	if (px_luks_version(luks) == 1)
 		return px_fail(PX_BAD_HEADER,
 			       "%s: a LUKS1 header has no seal, which a volume with a generated "
-			       "key must have", luks->device);
+			       "key must have",
+			       luks->device);
 	/* The library's own copy of the header, which is also what it activates. */
 	said[0] = '\0';
 	r = crypt_dump_json(luks->cd, &json, 0);
@@ -570,7 +574,7 @@ static enum px_status find_slot(const struct px_luks *luks, bool named, int *ret
 {
 	const struct px_token *token = px_luks_token(luks);
 
-	if (named && token == NULL)
+	if (named && !token)
 		return px_fail(PX_BAD_HEADER, "%s: it has no LUKS2 token of type " PX_TOKEN_TYPE,
 			       luks->device);
 	*ret_slot = named ? token->keyslot : CRYPT_ANY_SLOT;
@@ -581,8 +585,10 @@ static enum px_status bad_key(const struct px_luks *luks, int slot)
 {
 	if (slot == CRYPT_ANY_SLOT)
 		return px_fail(PX_BAD_KEY, "the key opens no keyslot of %s", luks->device);
-	return px_fail(PX_BAD_KEY, "the key does not open keyslot %d of %s, which its LUKS2 token "
-		       "names", slot, luks->device);
+	return px_fail(PX_BAD_KEY,
+		       "the key does not open keyslot %d of %s, which its LUKS2 token "
+		       "names",
+		       slot, luks->device);
 }
 
 /* One argon2id needs up to 1 GiB; many at once would bring the machine down. The lock that
@@ -597,8 +603,8 @@ static int unlock(struct px_luks *luks, const char *name, int slot, const struct
 		  uint32_t flags)
 {
 	said[0] = '\0';
-	return crypt_activate_by_passphrase(luks->cd, name, slot, key_text(key),
-					    px_secret_len(key), flags | serialized());
+	return crypt_activate_by_passphrase(luks->cd, name, slot, key_text(key), px_secret_len(key),
+					    flags | serialized());
 }
 
 enum px_status px_luks_test(struct px_luks *luks, const struct px_secret *key, bool named_slot)
@@ -647,8 +653,8 @@ static int add_keyslot(struct px_luks *luks, int slot, const struct px_secret *k
 		r = crypt_keyslot_context_init_by_passphrase(luks->cd, key_text(passphrase),
 							     px_secret_len(passphrase), &want);
 	if (r == 0)
-		r = crypt_keyslot_add_by_keyslot_context(luks->cd, slot, have, CRYPT_ANY_SLOT,
-							 want, 0);
+		r = crypt_keyslot_add_by_keyslot_context(luks->cd, slot, have, CRYPT_ANY_SLOT, want,
+							 0);
 	crypt_keyslot_context_free(want);
 	crypt_keyslot_context_free(have);
 	return r;
@@ -659,7 +665,7 @@ enum px_status px_luks_add_passphrase(struct px_luks *luks, const struct px_secr
 {
 	const struct px_token *token = px_luks_token(luks);
 	/* With a cheap keyslot beside a costly one, naming it saves seconds. */
-	int slot = token != NULL ? token->keyslot : CRYPT_ANY_SLOT;
+	int slot = token ? token->keyslot : CRYPT_ANY_SLOT;
 	int r;
 
 	if (!luks->may_change)
@@ -676,29 +682,6 @@ enum px_status px_luks_add_passphrase(struct px_luks *luks, const struct px_secr
 	return r < 0 ? failed(luks->device, "the keyslot cannot be added", r) : PX_OK;
 }
 
-static void pause_ms(long ms)
-{
-	struct timespec pause = {.tv_sec = 0, .tv_nsec = ms * 1000000};
-
-	nanosleep(&pause, NULL);
-}
-
-/* udev opens a node that is fresh, and for that moment its mapping is busy. */
-static int deactivate_patiently(struct crypt_device *cd, const char *name)
-{
-	int64_t deadline = px_now_ms() + DEACTIVATE_PATIENCE_MS;
-
-	for (;;) {
-		int r;
-
-		said[0] = '\0';
-		r = crypt_deactivate_by_name(cd, name, 0);
-		if (r != -EBUSY || px_now_ms() >= deadline)
-			return r;
-		pause_ms(DEACTIVATE_PAUSE_MS);
-	}
-}
-
 static int deactivate(const char *name, bool deferred)
 {
 	struct crypt_device *cd = NULL;
@@ -710,8 +693,7 @@ static int deactivate(const char *name, bool deferred)
 	r = crypt_init(&cd, NULL);
 	if (r < 0)
 		return r;
-	r = deferred ? crypt_deactivate_by_name(cd, name, CRYPT_DEACTIVATE_DEFERRED)
-		     : deactivate_patiently(cd, name);
+	r = crypt_deactivate_by_name(cd, name, deferred ? CRYPT_DEACTIVATE_DEFERRED : 0);
 	crypt_free(cd);
 	return r;
 }
@@ -729,7 +711,7 @@ enum px_status px_luks_deactivate(const char *name, bool deferred)
 
 void px_luks_free(struct px_luks **luks)
 {
-	if (luks == NULL || *luks == NULL)
+	if (!luks || !*luks)
 		return;
 	crypt_free((*luks)->cd);
 	px_header_free(&(*luks)->header);

@@ -17,12 +17,12 @@ static const char *sys_block = SYS_BLOCK;
 
 void px_mapping_set_root(const char *root)
 {
-	sys_block = root != NULL ? root : SYS_BLOCK;
+	sys_block = root ? root : SYS_BLOCK;
 }
 
 static inline void px_dir_cleanup(DIR **dir)
 {
-	if (*dir != NULL)
+	if (*dir)
 		closedir(*dir);
 }
 
@@ -32,7 +32,7 @@ static DIR *open_dir(int at, const char *name)
 	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 
-	if (dir == NULL && fd >= 0)
+	if (!dir && fd >= 0)
 		close(fd);
 	return dir;
 }
@@ -62,7 +62,7 @@ static int read_text(int at, const char *attribute, char **ret_text)
 	if (r < 0)
 		return r;
 	*ret_text = strdup(line);
-	return *ret_text != NULL ? 0 : -ENOMEM;
+	return *ret_text ? 0 : -ENOMEM;
 }
 
 static int read_flag(int at, const char *attribute, bool *ret_flag)
@@ -95,7 +95,7 @@ static struct dirent *next_entry(DIR *dir)
 
 	do
 		entry = readdir(dir);
-	while (entry != NULL && entry->d_name[0] == '.');
+	while (entry && entry->d_name[0] == '.');
 	return entry;
 }
 
@@ -106,15 +106,15 @@ static int read_slave(int at, struct px_mapping *mapping)
 	struct dirent *entry;
 	char attribute[NAME_MAX + 8];
 
-	if (slaves == NULL)
+	if (!slaves)
 		return -errno;
 	entry = next_entry(slaves);
-	if (entry == NULL)
+	if (!entry)
 		return 0;
 	mapping->slave_name = strdup(entry->d_name);
-	if (mapping->slave_name == NULL)
+	if (!mapping->slave_name)
 		return -ENOMEM;
-	if (next_entry(slaves) != NULL) {
+	if (next_entry(slaves)) {
 		free(px_steal(&mapping->slave_name));
 		return 0;
 	}
@@ -142,7 +142,7 @@ static int read_attributes(int at, struct px_mapping *mapping)
 /* One mapping by its directory ("dm-3"). Any error but -ENOMEM means that it is gone. */
 static int read_mapping(int block, const char *dm, struct px_mapping *ret_mapping)
 {
-	struct px_mapping mapping = {.name = NULL};
+	struct px_mapping mapping = { .name = NULL };
 	px_auto(fd) int fd = openat(block, dm, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int r = fd >= 0 ? read_attributes(fd, &mapping) : -errno;
 
@@ -163,7 +163,7 @@ static int next_mapping(DIR *block, struct px_mapping *ret_mapping)
 
 		errno = 0;
 		entry = readdir(block);
-		if (entry == NULL)
+		if (!entry)
 			return -errno;
 		if (strncmp(entry->d_name, "dm-", 3) != 0)
 			continue;
@@ -190,7 +190,7 @@ static int find(bool (*match)(const struct px_mapping *, const void *), const vo
 	struct px_mapping mapping;
 	int r;
 
-	if (block == NULL)
+	if (!block)
 		return -errno;
 	while ((r = next_mapping(block, &mapping)) == 1) {
 		if (match(&mapping, what)) {
@@ -224,7 +224,7 @@ static int append(struct list *list, struct px_mapping *mapping)
 	struct px_mapping *larger =
 		reallocarray(list->mappings, list->count + 1, sizeof(*list->mappings));
 
-	if (larger == NULL) {
+	if (!larger) {
 		px_mapping_clear(mapping);
 		return -ENOMEM;
 	}
@@ -239,7 +239,7 @@ static int collect(struct list *list)
 	struct px_mapping mapping;
 	int r;
 
-	if (block == NULL)
+	if (!block)
 		return errno == ENOENT ? 0 : -errno;
 	while ((r = next_mapping(block, &mapping)) == 1) {
 		if (!px_mapping_is_luks(&mapping)) {
@@ -260,7 +260,7 @@ static int by_name(const void *a, const void *b)
 
 int px_mapping_list(struct px_mapping **ret_list, size_t *ret_count)
 {
-	struct list list = {.mappings = NULL};
+	struct list list = { .mappings = NULL };
 	int r = collect(&list);
 
 	if (r < 0) {
@@ -286,12 +286,12 @@ void px_mapping_clear(struct px_mapping *mapping)
 	free(mapping->name);
 	free(mapping->dm_uuid);
 	free(mapping->slave_name);
-	*mapping = (struct px_mapping){.name = NULL};
+	*mapping = (struct px_mapping){ .name = NULL };
 }
 
 void px_mapping_list_free(struct px_mapping **list, size_t count)
 {
-	if (list == NULL || *list == NULL)
+	if (!list || !*list)
 		return;
 	for (size_t i = 0; i < count; i++)
 		px_mapping_clear(&(*list)[i]);

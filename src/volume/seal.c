@@ -58,8 +58,8 @@ static int derive(const struct px_secret *key, const char *uuid, struct px_secre
 	if (r < 0)
 		return r;
 	kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
-	hkdf = kdf != NULL ? EVP_KDF_CTX_new(kdf) : NULL;
-	r = hkdf != NULL ? run_hkdf(hkdf, key, uuid, derived) : -EIO;
+	hkdf = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
+	r = hkdf ? run_hkdf(hkdf, key, uuid, derived) : -EIO;
 	EVP_KDF_CTX_free(hkdf);
 	EVP_KDF_free(kdf);
 	if (r == 0)
@@ -87,8 +87,8 @@ static int authenticate(const struct px_secret *key, const char *text,
 			unsigned char ret_mac[MAC_LEN])
 {
 	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	EVP_MAC_CTX *hmac = mac != NULL ? EVP_MAC_CTX_new(mac) : NULL;
-	int r = hmac != NULL ? run_hmac(hmac, key, text, ret_mac) : -EIO;
+	EVP_MAC_CTX *hmac = mac ? EVP_MAC_CTX_new(mac) : NULL;
+	int r = hmac ? run_hmac(hmac, key, text, ret_mac) : -EIO;
 
 	EVP_MAC_CTX_free(hmac);
 	EVP_MAC_free(mac);
@@ -128,7 +128,7 @@ int px_seal_make(const char *json, size_t len, const char *uuid, const struct px
 	if (r < 0)
 		return r;
 	seal = encode(mac);
-	if (seal == NULL)
+	if (!seal)
 		return -ENOMEM;
 	*ret_seal = seal;
 	return 0;

@@ -18,20 +18,17 @@
 #define BASE64URL "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 static const struct px_json_member token_members[] = {
-	{"type", PX_JSON_STRING, false},
-	{"keyslots", PX_JSON_ARRAY, false},
-	{"version", PX_JSON_NUMBER, false},
-	{"secret_type", PX_JSON_STRING, false},
-	{"store", PX_JSON_STRING, false},
-	{"secret", PX_JSON_STRING, false},
-	{"auto", PX_JSON_BOOL, false},
-	{"seal", PX_JSON_STRING, true},
+	{ "type", PX_JSON_STRING, false },    { "keyslots", PX_JSON_ARRAY, false },
+	{ "version", PX_JSON_NUMBER, false }, { "secret_type", PX_JSON_STRING, false },
+	{ "store", PX_JSON_STRING, false },   { "secret", PX_JSON_STRING, false },
+	{ "auto", PX_JSON_BOOL, false },      { "seal", PX_JSON_STRING, true },
 };
 
 static enum px_status broken(const char *device, const char *what)
 {
-	return px_fail(PX_BAD_HEADER, "%s: its LUKS2 token of type " PX_TOKEN_TYPE " is refused: %s",
-		       device, what);
+	return px_fail(PX_BAD_HEADER,
+		       "%s: its LUKS2 token of type " PX_TOKEN_TYPE " is refused: %s", device,
+		       what);
 }
 
 static enum px_status check_version(const cJSON *json, const char *device)
@@ -56,7 +53,7 @@ static enum px_status check_members(const cJSON *json, const char *device)
 	const char *fault = px_json_fault(json, token_members,
 					  sizeof(token_members) / sizeof(token_members[0]), &name);
 
-	if (fault == NULL)
+	if (!fault)
 		return PX_OK;
 	return px_fail(PX_BAD_HEADER,
 		       "%s: its LUKS2 token of type " PX_TOKEN_TYPE
@@ -69,6 +66,12 @@ static bool is_base64url(const char *text)
 	return text[0] != '\0' && text[strspn(text, BASE64URL)] == '\0';
 }
 
+bool px_token_store_allowed(const char *store)
+{
+	/* Which happen to be the characters of base64url. */
+	return is_base64url(store);
+}
+
 static enum px_status check_values(const cJSON *json, const char *device)
 {
 	const char *secret = px_json_string(json, "secret");
@@ -76,14 +79,14 @@ static enum px_status check_values(const cJSON *json, const char *device)
 
 	if (strcmp(px_json_string(json, "secret_type"), SECRET_TYPE) != 0)
 		return broken(device, "its secret_type is not " SECRET_TYPE);
-	/* The characters of a store's name happen to be those of base64url. */
-	if (!is_base64url(px_json_string(json, "store")))
+	if (!px_token_store_allowed(px_json_string(json, "store")))
 		return broken(device, "its store has no proper name");
 	if (!px_path_may_be_key(secret))
-		return px_fail(PX_BAD_HEADER,
-			       "%s: its LUKS2 token names \"%s\", which cannot be the path of a key",
-			       device, secret);
-	if (seal != NULL && (strlen(seal) != SEAL_LEN || !is_base64url(seal)))
+		return px_fail(
+			PX_BAD_HEADER,
+			"%s: its LUKS2 token names \"%s\", which cannot be the path of a key",
+			device, secret);
+	if (seal && (strlen(seal) != SEAL_LEN || !is_base64url(seal)))
 		return broken(device, "its seal is malformed");
 	return PX_OK;
 }
@@ -103,7 +106,7 @@ static enum px_status check(const cJSON *json, const char *device)
 	const char *type = px_json_string(json, "type");
 	enum px_status status;
 
-	if (type == NULL || strcmp(type, PX_TOKEN_TYPE) != 0)
+	if (!type || strcmp(type, PX_TOKEN_TYPE) != 0)
 		return broken(device, "it has another type");
 	/* First, since a newer version may have members that this one does not know. */
 	status = check_version(json, device);
@@ -120,10 +123,10 @@ static int dup_string(const cJSON *json, const char *name, char **ret_text)
 {
 	const char *text = px_json_string(json, name);
 
-	if (text == NULL)
+	if (!text)
 		return 0;
 	*ret_text = strdup(text);
-	return *ret_text != NULL ? 0 : -1;
+	return *ret_text ? 0 : -1;
 }
 
 enum px_status px_token_parse(const char *text, size_t len, const char *device,
@@ -144,7 +147,7 @@ enum px_status px_token_parse(const char *text, size_t len, const char *device,
 		return status;
 
 	token = calloc(1, sizeof(*token));
-	if (token == NULL)
+	if (!token)
 		return px_nomem();
 	token->keyslot = only_keyslot(json);
 	token->auto_open = cJSON_IsTrue(px_json_get(json, "auto")) != 0;
@@ -164,7 +167,7 @@ static bool add_keyslot(cJSON *json, int keyslot)
 
 	snprintf(number, sizeof(number), "%d", keyslot);
 	item = cJSON_CreateString(number);
-	if (keyslots == NULL || !cJSON_AddItemToArray(keyslots, item)) {
+	if (!keyslots || !cJSON_AddItemToArray(keyslots, item)) {
 		cJSON_Delete(item);
 		return false;
 	}
@@ -175,22 +178,22 @@ char *px_token_format(const struct px_token *token)
 {
 	px_auto(json) cJSON *json = cJSON_CreateObject();
 
-	if (cJSON_AddStringToObject(json, "type", PX_TOKEN_TYPE) == NULL ||
+	if (!cJSON_AddStringToObject(json, "type", PX_TOKEN_TYPE) ||
 	    !add_keyslot(json, token->keyslot) ||
-	    cJSON_AddNumberToObject(json, "version", PX_TOKEN_VERSION) == NULL ||
-	    cJSON_AddStringToObject(json, "secret_type", SECRET_TYPE) == NULL ||
-	    cJSON_AddStringToObject(json, "store", token->store) == NULL ||
-	    cJSON_AddStringToObject(json, "secret", token->secret) == NULL ||
-	    cJSON_AddBoolToObject(json, "auto", token->auto_open) == NULL)
+	    !cJSON_AddNumberToObject(json, "version", PX_TOKEN_VERSION) ||
+	    !cJSON_AddStringToObject(json, "secret_type", SECRET_TYPE) ||
+	    !cJSON_AddStringToObject(json, "store", token->store) ||
+	    !cJSON_AddStringToObject(json, "secret", token->secret) ||
+	    !cJSON_AddBoolToObject(json, "auto", token->auto_open))
 		return NULL;
-	if (token->seal != NULL && cJSON_AddStringToObject(json, "seal", token->seal) == NULL)
+	if (token->seal && !cJSON_AddStringToObject(json, "seal", token->seal))
 		return NULL;
 	return cJSON_PrintUnformatted(json);
 }
 
 void px_token_free(struct px_token **token)
 {
-	if (token == NULL || *token == NULL)
+	if (!token || !*token)
 		return;
 	free((*token)->store);
 	free((*token)->secret);

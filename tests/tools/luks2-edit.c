@@ -10,7 +10,8 @@
 static int usage(void)
 {
 	fputs("usage: luks2-edit IMAGE OLD NEW [OLD NEW]...\n"
-	      "       luks2-edit --dump IMAGE\n", stderr);
+	      "       luks2-edit --dump IMAGE\n",
+	      stderr);
 	return 1;
 }
 
