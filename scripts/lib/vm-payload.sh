@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 #
 # What one run brings into its VM: this build, the copied files, the command.
 # To be sourced; uses $here (scripts), $build, $system and $run of scripts/vm.

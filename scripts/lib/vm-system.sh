@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 #
 # What VMs boot from, and how fast: the cached system and the accelerator.
 # To be sourced; uses $here and $run of scripts/vm. The cache only saves time:

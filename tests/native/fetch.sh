@@ -60,6 +60,9 @@ last_fails() {
 
 status_field() { sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"; }
 
+# Gone, or waiting for an init that is slow to reap.
+is_dead() { ! grep -qE '^State:[[:space:]]+[^ZX]' "/proc/$1/status" 2>/dev/null; }
+
 fetch_of() { pgrep -P "$1" pxenc-fetch; }
 
 confinement() {
@@ -118,7 +121,7 @@ deadline() {
     fetch=$(fetch_of $pid)
     kill -KILL $pid
     wait $pid 2>/dev/null
-    check 'pxenc killed: pxenc-fetch dies with it' wait_for 2 bash -c "! kill -0 $fetch 2>/dev/null"
+    check 'pxenc killed: pxenc-fetch dies with it' wait_for 2 is_dead "$fetch"
     config "\"$DCOSD_URL_main\""
 }
 

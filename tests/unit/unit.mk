@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+#
+# The unit tests: one program for each module. Calls that cannot be made to fail otherwise are
+# wrapped (ld --wrap), so that every error path runs.
+
+unit_tests = tests/unit/test_status \
+	tests/unit/test_clock \
+	tests/unit/test_strv \
+	tests/unit/test_path \
+	tests/unit/test_options \
+	tests/unit/test_secret \
+	tests/unit/test_key \
+	tests/unit/test_file \
+	tests/unit/test_log \
+	tests/unit/test_config \
+	tests/unit/test_child \
+	tests/unit/test_resolve \
+	tests/unit/test_unlock \
+	tests/unit/test_mount \
+	tests/unit/test_probe \
+	tests/unit/test_token \
+	tests/unit/test_header \
+	tests/unit/test_seal \
+	tests/unit/test_luks \
+	tests/unit/test_mapping \
+	tests/unit/test_dm \
+	tests/unit/test_driver
+
+unit_support = tests/unit/support.c tests/unit/support.h
+unit_cppflags = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) $(CRYPTSETUP_CFLAGS) $(DEVMAPPER_CFLAGS) \
+	$(BLKID_CFLAGS) $(MOUNT_CFLAGS) $(CRYPTO_CFLAGS) $(CURL_CFLAGS) $(SECCOMP_CFLAGS) \
+	-I$(top_srcdir)/tests/unit -I$(top_srcdir)/src
+unit_wraps = -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=strdup -Wl,--wrap=strndup \
+	-Wl,--wrap=reallocarray -Wl,--wrap=asprintf -Wl,--wrap=__asprintf_chk
+
+tests_unit_test_status_SOURCES = tests/unit/test_status.c $(unit_support)
+tests_unit_test_status_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_status_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_status_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_clock_SOURCES = tests/unit/test_clock.c $(unit_support)
+tests_unit_test_clock_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_clock_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_clock_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_strv_SOURCES = tests/unit/test_strv.c $(unit_support)
+tests_unit_test_strv_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_strv_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_strv_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_path_SOURCES = tests/unit/test_path.c $(unit_support)
+tests_unit_test_path_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_path_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_path_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_options_SOURCES = tests/unit/test_options.c $(unit_support)
+tests_unit_test_options_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_options_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_options_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_secret_SOURCES = tests/unit/test_secret.c $(unit_support)
+tests_unit_test_secret_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_secret_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=mmap -Wl,--wrap=munmap -Wl,--wrap=mlock -Wl,--wrap=madvise -Wl,--wrap=read
+tests_unit_test_secret_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_key_SOURCES = tests/unit/test_key.c $(unit_support)
+tests_unit_test_key_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_key_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=getrandom -Wl,--wrap=mmap
+tests_unit_test_key_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_file_SOURCES = tests/unit/test_file.c $(unit_support)
+tests_unit_test_file_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_file_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=fstat -Wl,--wrap=read -Wl,--wrap=write -Wl,--wrap=mlock
+tests_unit_test_file_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_log_SOURCES = tests/unit/test_log.c $(unit_support)
+tests_unit_test_log_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_log_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=write
+tests_unit_test_log_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_config_SOURCES = tests/unit/test_config.c $(unit_support)
+tests_unit_test_config_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_config_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=access -Wl,--wrap=open
+tests_unit_test_config_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_child_SOURCES = tests/unit/test_child.c $(unit_support)
+tests_unit_test_child_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_child_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=fork -Wl,--wrap=__gcov_fork -Wl,--wrap=pipe2 -Wl,--wrap=fcntl -Wl,--wrap=read \
+	-Wl,--wrap=waitpid -Wl,--wrap=poll -Wl,--wrap=syscall -Wl,--wrap=prctl \
+	-Wl,--wrap=getppid -Wl,--wrap=open -Wl,--wrap=dup2 -Wl,--wrap=write -Wl,--wrap=_exit
+tests_unit_test_child_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_resolve_SOURCES = tests/unit/test_resolve.c src/resolve.c $(unit_support)
+tests_unit_test_resolve_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_resolve_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_resolve_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_unlock_SOURCES = tests/unit/test_unlock.c src/unlock.c src/resolve.c $(unit_support)
+tests_unit_test_unlock_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_unlock_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=stat -Wl,--wrap=nanosleep
+tests_unit_test_unlock_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_mount_SOURCES = tests/unit/test_mount.c $(unit_support)
+tests_unit_test_mount_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_mount_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=mnt_new_context -Wl,--wrap=mnt_free_context \
+	-Wl,--wrap=mnt_context_enable_fake -Wl,--wrap=mnt_context_enable_sloppy \
+	-Wl,--wrap=mnt_context_disable_mtab -Wl,--wrap=mnt_context_set_source \
+	-Wl,--wrap=mnt_context_set_target -Wl,--wrap=mnt_context_set_fstype \
+	-Wl,--wrap=mnt_context_set_options -Wl,--wrap=mnt_context_set_target_ns \
+	-Wl,--wrap=mnt_context_mount -Wl,--wrap=mnt_context_get_excode \
+	-Wl,--wrap=mnt_new_table_from_file -Wl,--wrap=mnt_new_iter
+tests_unit_test_mount_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_probe_SOURCES = tests/unit/test_probe.c $(unit_support)
+tests_unit_test_probe_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_probe_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=blkid_do_safeprobe -Wl,--wrap=blkid_new_probe_from_filename
+tests_unit_test_probe_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_token_SOURCES = tests/unit/test_token.c $(unit_support)
+tests_unit_test_token_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_token_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_token_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_header_SOURCES = tests/unit/test_header.c $(unit_support)
+tests_unit_test_header_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_header_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_header_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_seal_SOURCES = tests/unit/test_seal.c $(unit_support)
+tests_unit_test_seal_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_seal_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=EVP_KDF_fetch -Wl,--wrap=EVP_KDF_derive -Wl,--wrap=EVP_MAC_fetch \
+	-Wl,--wrap=EVP_MAC_init -Wl,--wrap=px_secret_new
+tests_unit_test_seal_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_luks_SOURCES = tests/unit/test_luks.c $(unit_support)
+tests_unit_test_luks_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_luks_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=crypt_init -Wl,--wrap=crypt_load -Wl,--wrap=crypt_dump_json \
+	-Wl,--wrap=crypt_format -Wl,--wrap=crypt_wipe -Wl,--wrap=crypt_set_pbkdf_type \
+	-Wl,--wrap=crypt_keyslot_set_encryption -Wl,--wrap=crypt_keyslot_add_by_volume_key \
+	-Wl,--wrap=crypt_token_json_set -Wl,--wrap=crypt_metadata_locking \
+	-Wl,--wrap=crypt_activate_by_passphrase -Wl,--wrap=crypt_deactivate_by_name \
+	-Wl,--wrap=fstat -Wl,--wrap=lseek -Wl,--wrap=pread
+tests_unit_test_luks_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_mapping_SOURCES = tests/unit/test_mapping.c $(unit_support)
+tests_unit_test_mapping_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_mapping_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=fdopendir -Wl,--wrap=read -Wl,--wrap=readdir
+tests_unit_test_mapping_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_dm_SOURCES = tests/unit/test_dm.c $(unit_support)
+tests_unit_test_dm_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_dm_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=access -Wl,--wrap=dm_task_create -Wl,--wrap=dm_task_set_name \
+	-Wl,--wrap=dm_task_secure_data -Wl,--wrap=dm_task_run -Wl,--wrap=dm_task_get_errno \
+	-Wl,--wrap=dm_task_get_info -Wl,--wrap=dm_get_next_target -Wl,--wrap=dm_task_destroy
+tests_unit_test_dm_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_driver_SOURCES = tests/unit/test_driver.c $(unit_support)
+tests_unit_test_driver_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_driver_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=open -Wl,--wrap=read
+tests_unit_test_driver_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+# For scripts/test: TAP, one program after the other.
+check-unit: $(unit_tests)
+	@status=0; for test in $(unit_tests); do \
+		echo "# $$test"; CMOCKA_MESSAGE_OUTPUT=tap ./$$test || status=1; \
+	done; exit $$status
