@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include <fcntl.h>
 #include <libgen.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -18,6 +19,12 @@ static void close_curtains(void)
 
 	prctl(PR_SET_DUMPABLE, 0);
 	setrlimit(RLIMIT_CORE, &none);
+}
+
+/* Whoever started us may have had children reaped for it by ignoring SIGCHLD; we wait for ours. */
+static void expect_children(void)
+{
+	signal(SIGCHLD, SIG_DFL);
 }
 
 /* A closed standard descriptor must not become the number of a device or of a pipe with a key. */
@@ -82,6 +89,7 @@ int main(int argc, char **argv)
 {
 	fill_standard_descriptors();
 	close_curtains();
+	expect_children();
 	if (argc > 0 && strcmp(basename(argv[0]), "mount.pxenc") == 0)
 		return px_mount_main(argc, argv);
 	if (argc < 2) {

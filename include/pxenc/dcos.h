@@ -49,10 +49,10 @@ enum px_status px_dcos_new(struct px_route *route, const char *store, struct px_
 enum px_status px_dcos_login(struct px_dcos *dcos, struct px_cause *cause) PX_MUST_CHECK;
 enum px_status px_dcos_get(struct px_dcos *dcos, const char *path, unsigned int how,
 			   struct px_secret **ret_value, struct px_cause *cause) PX_MUST_CHECK;
-enum px_status px_dcos_create(struct px_dcos *dcos, const char *path,
-			      const struct px_secret *value, struct px_cause *cause) PX_MUST_CHECK;
-enum px_status px_dcos_update(struct px_dcos *dcos, const char *path,
-			      const struct px_secret *value, struct px_cause *cause) PX_MUST_CHECK;
+enum px_status px_dcos_create(struct px_dcos *dcos, const char *path, const struct px_secret *value,
+			      struct px_cause *cause) PX_MUST_CHECK;
+enum px_status px_dcos_update(struct px_dcos *dcos, const char *path, const struct px_secret *value,
+			      struct px_cause *cause) PX_MUST_CHECK;
 enum px_status px_dcos_delete(struct px_dcos *dcos, const char *path,
 			      struct px_cause *cause) PX_MUST_CHECK;
 /* *ret_list: the relative paths, each with a NUL at its end. */

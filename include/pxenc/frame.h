@@ -53,16 +53,16 @@ enum px_frame_type {
 };
 
 enum px_field_tag {
-	PX_FIELD_URL = 1,      /* text; repeated, in the order to try */
-	PX_FIELD_CA = 2,       /* PEM; none: the system's store */
-	PX_FIELD_STORE = 3,    /* text */
-	PX_FIELD_TIMEOUT = 4,  /* number, milliseconds left; none: for ever */
-	PX_FIELD_ACS = 5,      /* an ACS token */
-	PX_FIELD_OP = 6,       /* number, enum px_op */
-	PX_FIELD_PATH = 7,     /* text; the full path */
-	PX_FIELD_HOW = 8,      /* number, enum px_get */
-	PX_FIELD_VALUE = 9,    /* bytes of a secret */
-	PX_FIELD_UID = 10,     /* text */
+	PX_FIELD_URL = 1,     /* text; repeated, in the order to try */
+	PX_FIELD_CA = 2,      /* PEM; none: the system's store */
+	PX_FIELD_STORE = 3,   /* text */
+	PX_FIELD_TIMEOUT = 4, /* number, milliseconds left; none: for ever */
+	PX_FIELD_ACS = 5,     /* an ACS token */
+	PX_FIELD_OP = 6,      /* number, enum px_op */
+	PX_FIELD_PATH = 7,    /* text; the full path */
+	PX_FIELD_HOW = 8,     /* number, enum px_get */
+	PX_FIELD_VALUE = 9,   /* bytes of a secret */
+	PX_FIELD_UID = 10,    /* text */
 	PX_FIELD_PASSWORD = 11,
 	PX_FIELD_KIND = 12,    /* number, enum px_note_kind */
 	PX_FIELD_TEXT = 13,    /* text of one line */

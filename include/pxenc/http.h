@@ -38,23 +38,23 @@ void px_listener_note(const struct px_listener *listener, enum px_note_kind kind
 /* One question. Strings and secrets are kept by reference and must outlive it. */
 struct px_http_request {
 	const char *method;
-	const char *target;	/* path and query, escaped, with its leading slash */
-	const char *accept;	/* media types */
+	const char *target;	  /* path and query, escaped, with its leading slash */
+	const char *accept;	  /* media types */
 	const char *content_type; /* NULL: there is no body */
 	const struct px_secret *body;
 	const struct px_secret *acs; /* ACS token; NULL: none is sent */
-	size_t answer_max;	/* bytes of the answer's body */
-	bool fresh; /* on a new connection: libcurl repeats a question on a dead kept one by
-		       itself, and of a create or delete we have to know how often it was sent */
+	size_t answer_max;	     /* bytes of the answer's body */
+	bool fresh;	   /* on a new connection: libcurl repeats a question on a dead kept one by
+			      itself, and of a create or delete we have to know how often it was sent */
 	const char *doing; /* for messages: "reading 'pwx/secrets/a'" */
 };
 
 struct px_http_answer {
-	unsigned int code;	     /* 0: no answer came */
-	char content_type[64];	     /* "" when there is none */
-	unsigned int retry_after;    /* seconds; 0: not said */
-	struct px_secret *body;	     /* NULL when it is empty */
-	bool sent;		     /* the question left, so it may have had its effect */
+	unsigned int code;	      /* 0: no answer came */
+	char content_type[64];	      /* "" when there is none */
+	unsigned int retry_after;     /* seconds; 0: not said */
+	struct px_secret *body;	      /* NULL when it is empty */
+	bool sent;		      /* the question left, so it may have had its effect */
 	int64_t connect_us, total_us; /* connect: TCP and TLS; 0 on a kept connection */
 };
 
@@ -76,8 +76,8 @@ struct px_http;
 
 /* url: https://HOST[:PORT] without a slash at its end. address: numeric. ca: PEM, kept by
  * reference; NULL: the system's store. -ENOMEM. */
-int px_http_new(const char *url, const char *address, const char *port,
-		const struct px_secret *ca, struct px_http **ret_http) PX_MUST_CHECK;
+int px_http_new(const char *url, const char *address, const char *port, const struct px_secret *ca,
+		struct px_http **ret_http) PX_MUST_CHECK;
 
 /*
  * Asks once. PX_OK: an answer came, of whatever code. PX_UNREACHABLE: none came, and asking
@@ -128,7 +128,7 @@ static inline void px_route_cleanup(struct px_route **route)
 
 /* The numeric addresses of a host, in getaddrinfo's order. 0 or a getaddrinfo error. */
 int px_http_resolve(const char *host, const char *port, char (*addresses)[INET6_ADDRSTRLEN],
-	       size_t max, size_t *ret_count) PX_MUST_CHECK;
+		    size_t max, size_t *ret_count) PX_MUST_CHECK;
 
 /* Milliseconds to wait before the given round (from 0): doubling, bounded, with jitter. */
 int px_backoff_ms(unsigned int round, unsigned int random);

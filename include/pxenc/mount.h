@@ -24,8 +24,8 @@ enum px_status px_mount(const struct px_mount *mount);
 
 /*
  * Where a mapping is mounted in our own mount namespace: its targets, NULL-terminated
- * (px_strv_free); none is NULL. It is known by its path or its number, since btrfs shows another
- * number than its device's. -ENOMEM.
+ * (px_strv_free); none is NULL. It is known by its number; for btrfs, which shows another one
+ * than its device's, by its path. -ENOMEM.
  */
 int px_mount_targets(const char *source, dev_t device, char ***ret_targets);
 

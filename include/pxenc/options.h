@@ -28,6 +28,14 @@ struct px_options {
  */
 enum px_status px_options_parse(struct px_options *options, const char *list) PX_MUST_CHECK;
 
+/* A mapping's name is at most this long, as device-mapper has it. */
+#define PX_NAME_MAX 127
+
+/* The mapping's name and the filesystem's type, when they come from elsewhere than a list.
+ * PX_USAGE when they cannot be one. */
+enum px_status px_options_set_name(struct px_options *options, const char *name) PX_MUST_CHECK;
+enum px_status px_options_set_fstype(struct px_options *options, const char *fstype) PX_MUST_CHECK;
+
 /* Seconds as a person writes them: digits only, at most a day. PX_USAGE names `what`. */
 enum px_status px_parse_seconds(const char *text, const char *what,
 				unsigned int *ret_seconds) PX_MUST_CHECK;

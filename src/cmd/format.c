@@ -284,6 +284,9 @@ static enum px_status make_filesystem(const struct arguments *args, const struct
 	snprintf(name, sizeof(name), "pxenc-%s", plan->uuid);
 	snprintf(source, sizeof(source), "/dev/mapper/%s", name);
 	st = px_luks_activate(luks, name, plan->key, &how);
+	if (st == PX_BUSY)
+		return px_fail(st, "%s was taken by something else before it had a filesystem",
+			       args->device);
 	if (st)
 		return st;
 	st = run_mkfs(args->fstype, source);

@@ -39,9 +39,7 @@ static enum px_status take_type(struct arguments *args, const char *type)
 		return PX_OK;
 	if (!dot[1])
 		return px_fail(PX_USAGE, "-t %s lacks the type after the dot", type);
-	free(args->options.fstype);
-	args->options.fstype = strdup(dot + 1);
-	return args->options.fstype ? PX_OK : px_nomem();
+	return px_options_set_fstype(&args->options, dot + 1);
 }
 
 static enum px_status take_option(struct arguments *args, int c)

@@ -12,13 +12,6 @@ struct arguments {
 	const char *device;
 };
 
-static enum px_status take_name(struct arguments *args, const char *name)
-{
-	free(args->options.name);
-	args->options.name = strdup(name);
-	return args->options.name ? PX_OK : px_nomem();
-}
-
 static enum px_status parse(int argc, char **argv, struct arguments *args)
 {
 	static const struct option longs[] = { PX_COMMON_OPTIONS,
@@ -42,7 +35,7 @@ static enum px_status parse(int argc, char **argv, struct arguments *args)
 	if (argc - optind < 1 || argc - optind > 2)
 		return px_usage("open");
 	args->device = argv[optind];
-	return argc - optind == 2 ? take_name(args, argv[optind + 1]) : PX_OK;
+	return argc - optind == 2 ? px_options_set_name(&args->options, argv[optind + 1]) : PX_OK;
 }
 
 static enum px_status open_volume(const struct arguments *args)

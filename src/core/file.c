@@ -60,44 +60,55 @@ static enum px_status open_checked(const char *path, const char *what, mode_t fo
 	return PX_OK;
 }
 
-/* Reads a whole descriptor into a secret: a config is no secret, but one reader serves both. */
-static enum px_status slurp(const char *path, const char *what, mode_t forbidden, size_t max,
-			    struct px_secret **ret_secret)
+/* What goes wrong when a file that was opened well is read. */
+static enum px_status not_read(const char *path, const char *what, size_t max, int r)
 {
-	px_auto(fd) int fd = -1;
-	enum px_status status;
-	int r;
-
-	status = open_checked(path, what, forbidden, &fd);
-	if (status)
-		return status;
-	r = px_secret_read(fd, max, ret_secret);
 	if (r == -E2BIG)
 		return px_fail(PX_USAGE, "%s '%s' is longer than %zu bytes", what, path, max);
 	if (r == -ENOMEM)
 		return px_nomem();
-	if (r < 0)
-		return px_fail(PX_USAGE, "cannot read %s '%s': %s", what, path, strerror(-r));
-	return PX_OK;
+	return px_fail(PX_USAGE, "cannot read %s '%s': %s", what, path, strerror(-r));
+}
+
+/* Reads to the end of the file, at most size bytes; the number read, or -errno. */
+static ssize_t read_all(int fd, char *text, size_t size)
+{
+	size_t len = 0;
+
+	while (len < size) {
+		ssize_t n = read(fd, text + len, size - len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		len += (size_t)n;
+	}
+	return (ssize_t)len;
 }
 
 enum px_status px_file_read(const char *path, const char *what, size_t max, char **ret_text,
 			    size_t *ret_len)
 {
-	px_auto(secret) struct px_secret *content = NULL;
+	px_auto(free) char *text = NULL;
+	px_auto(fd) int fd = -1;
 	enum px_status status;
-	char *text;
+	ssize_t n;
 
-	status = slurp(path, what, 0, max, &content);
+	status = open_checked(path, what, 0, &fd);
 	if (status)
 		return status;
-	text = malloc(px_secret_len(content) + 1);
+	text = malloc(max + 1);
 	if (!text)
 		return px_nomem();
-	memcpy(text, px_secret_bytes(content), px_secret_len(content));
-	text[px_secret_len(content)] = '\0';
-	*ret_text = text;
-	*ret_len = px_secret_len(content);
+	n = read_all(fd, text, max + 1);
+	if (n < 0 || (size_t)n > max)
+		return not_read(path, what, max, n < 0 ? (int)n : -E2BIG);
+	text[n] = '\0';
+	*ret_text = px_steal(&text);
+	*ret_len = (size_t)n;
 	return PX_OK;
 }
 
@@ -105,12 +116,17 @@ enum px_status px_file_read_secret(const char *path, const char *what, size_t ma
 				   struct px_secret **ret_secret)
 {
 	px_auto(secret) struct px_secret *content = NULL;
+	px_auto(fd) int fd = -1;
 	enum px_status status;
 	size_t len;
+	int r;
 
-	status = slurp(path, what, S_IRWXG | S_IRWXO, max, &content);
+	status = open_checked(path, what, S_IRWXG | S_IRWXO, &fd);
 	if (status)
 		return status;
+	r = px_secret_read(fd, max, &content);
+	if (r < 0)
+		return not_read(path, what, max, r);
 	len = px_secret_len(content);
 	if (len && px_secret_bytes(content)[len - 1] == '\n')
 		px_secret_set_len(content, len - 1);

@@ -61,6 +61,32 @@ static enum px_status set_string(char **slot, const char *option, const char *va
 	return PX_OK;
 }
 
+/* It becomes a file below /dev/mapper; these characters device-mapper and udev leave alone. */
+enum px_status px_options_set_name(struct px_options *options, const char *name)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				      "0123456789#+-.:=@_";
+
+	if (name[strspn(name, allowed)] || name[0] == '.' || strlen(name) > PX_NAME_MAX)
+		return px_fail(PX_USAGE,
+			       "'%s' cannot be a mapping's name: it takes up to %d "
+			       "letters, digits and #+-.:=@_, and begins with no dot",
+			       name, PX_NAME_MAX);
+	return set_string(&options->name, "name=", name);
+}
+
+/* It becomes part of a program's name, and our own type would call us for ever. */
+enum px_status px_options_set_fstype(struct px_options *options, const char *fstype)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				      "0123456789-_.";
+
+	if (fstype[strspn(fstype, allowed)] || fstype[0] == '.' ||
+	    strncmp(fstype, "pxenc", strlen("pxenc")) == 0)
+		return px_fail(PX_USAGE, "'%s' is not the type of a filesystem", fstype);
+	return set_string(&options->fstype, "fstype=", fstype);
+}
+
 static enum px_status add_filesystem(struct px_options *options, const char *option)
 {
 	char *joined;
@@ -94,12 +120,18 @@ static enum px_status parse_valued(struct px_options *options, const char *optio
 	if ((value = value_of(option, "secret")))
 		return set_string(&options->secret, "secret=", value);
 	if ((value = value_of(option, "name")))
-		return set_string(&options->name, "name=", value);
+		return px_options_set_name(options, value);
 	if ((value = value_of(option, "fstype")))
-		return set_string(&options->fstype, "fstype=", value);
+		return px_options_set_fstype(options, value);
 	if ((value = value_of(option, "timeout")))
 		return set_timeout(options, value);
 	return add_filesystem(options, option);
+}
+
+/* btrfs has discard=async. */
+static bool is_discard(const char *option)
+{
+	return strcmp(option, "discard") == 0 || value_of(option, "discard");
 }
 
 static enum px_status parse_one(struct px_options *options, const char *option)
@@ -114,7 +146,7 @@ static enum px_status parse_one(struct px_options *options, const char *option)
 		options->fsck = true;
 		return PX_OK;
 	}
-	if (strcmp(option, "discard") == 0)
+	if (is_discard(option))
 		options->discard = true;
 	else if (strcmp(option, "nodiscard") == 0)
 		options->discard = false;

@@ -47,11 +47,9 @@ enum px_status px_dcos_new(struct px_route *route, const char *store, struct px_
 		free(copy);
 		return px_cause_nomem(cause);
 	}
-	*dcos = (struct px_dcos){ .route = route,
-				  .store = copy,
-				  .acs = acs,
-				  .keeper = keeper,
-				  .listener = listener };
+	*dcos = (struct px_dcos){
+		.route = route, .store = copy, .acs = acs, .keeper = keeper, .listener = listener
+	};
 	*ret_dcos = dcos;
 	return PX_OK;
 }
@@ -122,13 +120,13 @@ static enum px_status read_login(const struct px_http_answer *answer, const char
 		return px_cause_set(cause, PX_UNAUTHENTICATED,
 				    "the store refuses the login of '%s' (401)", uid);
 	if (answer->code == 403)
-		return px_cause_set(cause, PX_FORBIDDEN,
-				    "the store does not let '%s' log in (403)", uid);
+		return px_cause_set(cause, PX_FORBIDDEN, "the store does not let '%s' log in (403)",
+				    uid);
 	if (answer->code != 200)
 		return unexpected(answer, "the login", cause);
-	r = has_type(answer, JSON_TYPE) ?
-		    px_dcos_parse_login(body_of(answer), body_len(answer), ret_acs) :
-		    -ENOENT;
+	r = has_type(answer, JSON_TYPE)
+		    ? px_dcos_parse_login(body_of(answer), body_len(answer), ret_acs)
+		    : -ENOENT;
 	return r < 0 ? not_parsed(r, "the login", cause) : PX_OK;
 }
 
@@ -177,10 +175,10 @@ static enum px_status log_in(struct px_dcos *dcos, const struct px_credentials *
 		return st;
 	note_time(dcos, "login", &answer);
 	dcos->logged_in = true;
-	return dcos->keeper->keep(dcos->keeper->arg, dcos->acs,
-				  px_jwt_expiry((const char *)px_secret_bytes(dcos->acs),
-						px_secret_len(dcos->acs)),
-				  cause);
+	return dcos->keeper->keep(
+		dcos->keeper->arg, dcos->acs,
+		px_jwt_expiry((const char *)px_secret_bytes(dcos->acs), px_secret_len(dcos->acs)),
+		cause);
 }
 
 /* Gets an ACS token: one that the keeper found, or a new one. */
@@ -252,8 +250,9 @@ static enum px_status refused(const struct px_dcos *dcos, const struct px_http_a
 	case 409:
 		return px_cause_set(cause, PX_EXISTS, "the secret '%s' exists already (409)", path);
 	case 413:
-		return px_cause_set(cause, PX_USAGE, "the value of '%s' is too large for the store "
-						     "(413): it takes about 1 MB",
+		return px_cause_set(cause, PX_USAGE,
+				    "the value of '%s' is too large for the store "
+				    "(413): it takes about 1 MB",
 				    path);
 	default:
 		return unexpected(answer, doing, cause);
@@ -435,8 +434,8 @@ static enum px_status settle(struct px_dcos *dcos, const char *path, const struc
 			    path, cause->text);
 }
 
-enum px_status px_dcos_create(struct px_dcos *dcos, const char *path,
-			      const struct px_secret *value, struct px_cause *cause)
+enum px_status px_dcos_create(struct px_dcos *dcos, const char *path, const struct px_secret *value,
+			      struct px_cause *cause)
 {
 	enum px_status st;
 	bool lost;
@@ -446,8 +445,8 @@ enum px_status px_dcos_create(struct px_dcos *dcos, const char *path,
 	return st && lost ? settle(dcos, path, value, cause) : st;
 }
 
-enum px_status px_dcos_update(struct px_dcos *dcos, const char *path,
-			      const struct px_secret *value, struct px_cause *cause)
+enum px_status px_dcos_update(struct px_dcos *dcos, const char *path, const struct px_secret *value,
+			      struct px_cause *cause)
 {
 	bool lost; /* to write the same value twice is no harm */
 
@@ -496,9 +495,9 @@ enum px_status px_dcos_list(struct px_dcos *dcos, const char *path, struct px_se
 	note_time(dcos, "list", &answer);
 	if (answer.code != 200)
 		return refused(dcos, &answer, path, question.doing, cause);
-	r = has_type(&answer, JSON_TYPE) ?
-		    px_dcos_parse_list(body_of(&answer), body_len(&answer), ret_list) :
-		    -ENOENT;
+	r = has_type(&answer, JSON_TYPE)
+		    ? px_dcos_parse_list(body_of(&answer), body_len(&answer), ret_list)
+		    : -ENOENT;
 	return r < 0 ? not_parsed(r, question.doing, cause) : PX_OK;
 }
 

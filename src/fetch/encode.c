@@ -11,8 +11,9 @@ static size_t utf8_character(const uint8_t *p, size_t left)
 	static const struct {
 		uint8_t mask, lead;
 		uint32_t least; /* below it, a shorter form exists */
-	} forms[] = { { 0x80, 0, 0 }, { 0xe0, 0xc0, 0x80 }, { 0xf0, 0xe0, 0x800 },
-		      { 0xf8, 0xf0, 0x10000 } };
+	} forms[] = {
+		{ 0x80, 0, 0 }, { 0xe0, 0xc0, 0x80 }, { 0xf0, 0xe0, 0x800 }, { 0xf8, 0xf0, 0x10000 }
+	};
 	uint32_t code;
 	size_t len, i;
 

@@ -365,8 +365,9 @@ static void read_answer(CURL *curl, struct px_http_answer *answer)
 	if (info(curl, CURLINFO_NUM_CONNECTS) > 0)
 		answer->connect_us = time_info(curl, CURLINFO_APPCONNECT_TIME_T);
 	if (curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK)
-		answer->retry_after =
-			retry_after > 86400 ? 86400 : (unsigned int)(retry_after > 0 ? retry_after : 0);
+		answer->retry_after = retry_after > 86400
+					      ? 86400
+					      : (unsigned int)(retry_after > 0 ? retry_after : 0);
 	if (curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type) == CURLE_OK && type)
 		snprintf(answer->content_type, sizeof(answer->content_type), "%s", type);
 }
@@ -439,8 +440,8 @@ static enum px_status explain(const struct px_http *http, const struct exchange 
 		return dropped(http, exchange, c, cause);
 	case CURLE_SSL_CONNECT_ERROR:
 		if (was_cut_off(http))
-			return px_cause_set(cause, PX_UNREACHABLE,
-					    "%s dropped the TLS handshake", http->where);
+			return px_cause_set(cause, PX_UNREACHABLE, "%s dropped the TLS handshake",
+					    http->where);
 		return not_verified(http, cause);
 	case CURLE_PEER_FAILED_VERIFICATION:
 		return not_verified(http, cause);

@@ -84,8 +84,7 @@ static const char *string_member(const cJSON *json, const char *name)
 	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, name));
 }
 
-static int take_member(const char *text, size_t len, const char *name,
-		       struct px_secret **ret_value)
+static int take_member(const char *text, size_t len, const char *name, struct px_secret **ret_value)
 {
 	auto_json *json = parse(text, len);
 	const char *value = string_member(json, name);

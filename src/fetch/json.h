@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The "exp" member of a JWT's payload, for jwt.c: json.c alone knows cJSON. 0: none that is sane. */
+/* The "exp" member of a JWT's payload, for jwt.c: json.c alone knows cJSON. 0: none that is sane.
+ */
 int64_t px_json_expiry(const char *json, size_t len);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include <string.h>
 
-#include "pxenc/dcos.h"
 #include "json.h"
+#include "pxenc/dcos.h"
 
 #define PAYLOAD_MAX 8192
 

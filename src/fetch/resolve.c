@@ -4,8 +4,8 @@
 
 #include "pxenc/http.h"
 
-int px_http_resolve(const char *host, const char *port, char (*addresses)[INET6_ADDRSTRLEN], size_t max,
-	       size_t *ret_count)
+int px_http_resolve(const char *host, const char *port, char (*addresses)[INET6_ADDRSTRLEN],
+		    size_t max, size_t *ret_count)
 {
 	const struct addrinfo hints = {
 		.ai_family = AF_UNSPEC,

@@ -13,7 +13,7 @@
 
 #define RESOLV_CONF "/etc/resolv.conf"
 #define ENDPOINTS_MAX 32
-#define DEAD_MS 30000 /* how long an address that timed out is left alone */
+#define DEAD_MS 30000	/* how long an address that timed out is left alone */
 #define LAST_WAIT_MS 50 /* with less time left than twice this, we give up */
 
 /* One URL of the cluster. */
@@ -240,8 +240,8 @@ static enum px_status try_one(struct px_route *route, struct endpoint *endpoint,
 }
 
 static enum px_status try_site(struct px_route *route, struct site *site,
-			       const struct px_http_request *request,
-			       struct px_http_answer *answer, bool *lost, struct px_cause *cause)
+			       const struct px_http_request *request, struct px_http_answer *answer,
+			       bool *lost, struct px_cause *cause)
 {
 	size_t i;
 
@@ -268,15 +268,13 @@ static enum px_status try_all(struct px_route *route, const struct px_http_reque
 	route->pass++;
 	route->unresolved = false;
 	if (route->preferred) {
-		enum px_status st =
-			try_one(route, route->preferred, request, answer, lost, cause);
+		enum px_status st = try_one(route, route->preferred, request, answer, lost, cause);
 
 		if (st != PX_UNREACHABLE)
 			return st;
 	}
 	for (i = 0; i < route->site_count; i++) {
-		enum px_status st =
-			try_site(route, &route->sites[i], request, answer, lost, cause);
+		enum px_status st = try_site(route, &route->sites[i], request, answer, lost, cause);
 
 		if (st != PX_UNREACHABLE)
 			return st;
@@ -394,8 +392,8 @@ enum px_status px_route_ask(struct px_route *route, const struct px_http_request
 
 		if (st != PX_UNREACHABLE)
 			return st;
-		route->stale = route->unresolved && !route->lost &&
-			       px_sandbox_shuts_out(RESOLV_CONF);
+		route->stale =
+			route->unresolved && !route->lost && px_sandbox_shuts_out(RESOLV_CONF);
 		if (route->stale || wait_a_while(route, round, cause) != PX_OK)
 			return give_up(route, cause);
 	}

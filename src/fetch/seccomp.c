@@ -14,24 +14,98 @@
  * an architecture does not have are left out there. */
 static const char *const allowed[] = {
 	/* the pipes, sockets, configuration files and libraries */
-	"read", "readv", "pread64", "write", "writev", "close", "lseek", "_llseek",
-	"open", "openat", "stat", "stat64", "lstat", "lstat64", "fstat", "fstat64", "newfstatat",
-	"fstatat64", "statx", "access", "faccessat", "faccessat2", "readlink", "readlinkat",
+	"read",
+	"readv",
+	"pread64",
+	"write",
+	"writev",
+	"close",
+	"lseek",
+	"_llseek",
+	"open",
+	"openat",
+	"stat",
+	"stat64",
+	"lstat",
+	"lstat64",
+	"fstat",
+	"fstat64",
+	"newfstatat",
+	"fstatat64",
+	"statx",
+	"access",
+	"faccessat",
+	"faccessat2",
+	"readlink",
+	"readlinkat",
 	"getdents64",
-	"connect", "bind", "getsockname", "getpeername", "getsockopt", "setsockopt", "sendto",
-	"sendmsg", "sendmmsg", "recvfrom", "recvmsg", "shutdown",
-	"poll", "ppoll", "ppoll_time64", "select", "_newselect", "pselect6", "pselect6_time64",
+	"connect",
+	"bind",
+	"getsockname",
+	"getpeername",
+	"getsockopt",
+	"setsockopt",
+	"sendto",
+	"sendmsg",
+	"sendmmsg",
+	"recvfrom",
+	"recvmsg",
+	"shutdown",
+	"poll",
+	"ppoll",
+	"ppoll_time64",
+	"select",
+	"_newselect",
+	"pselect6",
+	"pselect6_time64",
 	/* memory; mmap and mprotect are below */
-	"brk", "munmap", "mremap", "madvise", "mlock", "mlock2", "munlock", "futex", "futex_time64",
+	"brk",
+	"munmap",
+	"mremap",
+	"madvise",
+	"mlock",
+	"mlock2",
+	"munlock",
+	"futex",
+	"futex_time64",
 	/* time and signals: the deadline, and a write to a closed pipe */
-	"clock_gettime", "clock_gettime64", "clock_getres", "gettimeofday", "time", "nanosleep",
-	"clock_nanosleep", "clock_nanosleep_time64", "setitimer", "rt_sigaction", "rt_sigprocmask",
-	"rt_sigpending", "rt_sigtimedwait", "rt_sigtimedwait_time64", "rt_sigreturn", "sigreturn",
-	"restart_syscall", "sigaltstack",
+	"clock_gettime",
+	"clock_gettime64",
+	"clock_getres",
+	"gettimeofday",
+	"time",
+	"nanosleep",
+	"clock_nanosleep",
+	"clock_nanosleep_time64",
+	"setitimer",
+	"rt_sigaction",
+	"rt_sigprocmask",
+	"rt_sigpending",
+	"rt_sigtimedwait",
+	"rt_sigtimedwait_time64",
+	"rt_sigreturn",
+	"sigreturn",
+	"restart_syscall",
+	"sigaltstack",
 	/* who and where we are */
-	"getpid", "gettid", "getppid", "getuid", "geteuid", "getgid", "getegid", "getuid32",
-	"geteuid32", "getgid32", "getegid32", "uname", "sysinfo", "sched_yield",
-	"sched_getaffinity", "getrandom", "exit", "exit_group",
+	"getpid",
+	"gettid",
+	"getppid",
+	"getuid",
+	"geteuid",
+	"getgid",
+	"getegid",
+	"getuid32",
+	"geteuid32",
+	"getgid32",
+	"getegid32",
+	"uname",
+	"sysinfo",
+	"sched_yield",
+	"sched_getaffinity",
+	"getrandom",
+	"exit",
+	"exit_group",
 };
 
 /* One system call, allowed only with certain arguments. */
@@ -41,8 +115,14 @@ struct rule {
 	struct scmp_arg_cmp args[3];
 };
 
-#define IS(arg, value) { (arg), SCMP_CMP_EQ, (scmp_datum_t)(value), 0 }
-#define MASKED(arg, mask, value) { (arg), SCMP_CMP_MASKED_EQ, (mask), (value) }
+#define IS(arg, value)                                                                             \
+	{                                                                                          \
+		(arg), SCMP_CMP_EQ, (scmp_datum_t)(value), 0                                       \
+	}
+#define MASKED(arg, mask, value)                                                                   \
+	{                                                                                          \
+		(arg), SCMP_CMP_MASKED_EQ, (mask), (value)                                         \
+	}
 
 /* Lists of alternatives: a call passes if one of its lines fits. */
 static const struct rule conditional[] = {
@@ -52,9 +132,13 @@ static const struct rule conditional[] = {
 	{ "socket", 2, { IS(0, AF_NETLINK), IS(2, NETLINK_ROUTE) } },
 	/* NSS modules are loaded at their first use, but nothing writable is ever executable. */
 	{ "mmap", 1, { MASKED(2, PROT_EXEC, 0) } },
-	{ "mmap", 2, { MASKED(2, PROT_WRITE | PROT_EXEC, PROT_EXEC), MASKED(3, MAP_ANONYMOUS, 0) } },
+	{ "mmap",
+	  2,
+	  { MASKED(2, PROT_WRITE | PROT_EXEC, PROT_EXEC), MASKED(3, MAP_ANONYMOUS, 0) } },
 	{ "mmap2", 1, { MASKED(2, PROT_EXEC, 0) } },
-	{ "mmap2", 2, { MASKED(2, PROT_WRITE | PROT_EXEC, PROT_EXEC), MASKED(3, MAP_ANONYMOUS, 0) } },
+	{ "mmap2",
+	  2,
+	  { MASKED(2, PROT_WRITE | PROT_EXEC, PROT_EXEC), MASKED(3, MAP_ANONYMOUS, 0) } },
 	{ "mprotect", 1, { MASKED(2, PROT_EXEC, 0) } },
 	{ "fcntl", 1, { IS(1, F_GETFD) } },
 	{ "fcntl", 1, { IS(1, F_SETFD) } },

@@ -360,8 +360,8 @@ static int handle_request(const struct px_frame *frame, struct talk *talk)
 		return send_again(talk);
 	if (st != PX_OK)
 		return send_answer(talk->out, talk->seq, st, job.cause.text);
-	return has_result(&job) ? send_result(talk, &job) :
-				  send_answer(talk->out, talk->seq, PX_OK, "");
+	return has_result(&job) ? send_result(talk, &job)
+				: send_answer(talk->out, talk->seq, PX_OK, "");
 }
 
 static int serve_requests(struct talk *talk)

@@ -181,9 +181,9 @@ static int check_cluster(const struct px_acs_cache *cache, const struct px_frame
 	r = px_frame_get(frame, PX_FIELD_CLUSTER, &field);
 	if (r < 0)
 		return r;
-	return field.len == DIGEST_SIZE && memcmp(field.data, cache->cluster, DIGEST_SIZE) == 0 ?
-		       0 :
-		       -EBADMSG;
+	return field.len == DIGEST_SIZE && memcmp(field.data, cache->cluster, DIGEST_SIZE) == 0
+		       ? 0
+		       : -EBADMSG;
 }
 
 static int parse_acs(const struct px_frame *frame, struct px_acs *acs)

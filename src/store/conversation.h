@@ -38,8 +38,8 @@ struct px_store {
 	struct px_acs shown;	    /* the ACS token that pxenc-fetch has */
 	bool shown_session;	    /* and it is that of a login by hand */
 	enum px_login_state login;
-	unsigned int wants;	    /* how often it asked for a login, in this request */
-	const char *hand_uid;	    /* px_store_login's; NULL in any other request */
+	unsigned int wants;   /* how often it asked for a login, in this request */
+	const char *hand_uid; /* px_store_login's; NULL in any other request */
 	const struct px_secret *hand_password;
 };
 

@@ -86,9 +86,9 @@ enum px_status px_login_password(const struct px_config *config, struct px_secre
 		return px_file_read_secret(config->password_file, "password_file", PX_PASSWORD_MAX,
 					   ret_password);
 	if (!hidden_password)
-		return px_fail(PX_USAGE, "there is a user name but no password: set "
-					 "secret.dcos.password_file in the config or "
-					 PASSWORD_VARIABLE);
+		return px_fail(PX_USAGE,
+			       "there is a user name but no password: set "
+			       "secret.dcos.password_file in the config or " PASSWORD_VARIABLE);
 	if (px_secret_from(px_secret_bytes(hidden_password), px_secret_len(hidden_password),
 			   ret_password) < 0)
 		return px_nomem();

@@ -130,8 +130,8 @@ int px_frame_write(int fd, const struct px_frame *frame, int64_t deadline)
 	format_header(frame, header);
 	r = write_chunks(fd, header, sizeof(header), deadline);
 	if (r == 0)
-		r = write_chunks(fd, px_secret_bytes(frame->payload),
-				 px_secret_len(frame->payload), deadline);
+		r = write_chunks(fd, px_secret_bytes(frame->payload), px_secret_len(frame->payload),
+				 deadline);
 	if (r == -EPIPE && !sigismember(&pending, SIGPIPE))
 		sigtimedwait(&pipe_set, NULL, &at_once);
 	sigprocmask(SIG_SETMASK, &before, NULL);

@@ -141,8 +141,7 @@ int px_frame_get_secret(const struct px_frame *frame, enum px_field_tag tag, siz
 	return px_secret_from(field.data, field.len, ret_secret);
 }
 
-int px_frame_new(enum px_frame_type type, uint32_t seq, size_t capacity,
-		 struct px_frame *ret_frame)
+int px_frame_new(enum px_frame_type type, uint32_t seq, size_t capacity, struct px_frame *ret_frame)
 {
 	struct px_secret *payload;
 	int r;

@@ -14,8 +14,8 @@ enum px_status px_login_prepare(struct px_store *store)
 {
 	int r;
 
-	r = px_acs_cache_open(px_place_run(), store->config->cluster_urls, store->ca,
-			      store->ca_len, &store->cache);
+	r = px_acs_cache_open(px_place_run(), store->config->cluster_urls, store->ca, store->ca_len,
+			      &store->cache);
 	if (r == -ENOMEM)
 		return px_nomem();
 	if (r < 0)
@@ -239,8 +239,8 @@ enum px_status px_login_keep(struct px_store *store, const struct px_frame *toke
 		r = read_token(store, token, &acs);
 	if (r < 0) {
 		px_acs_clear(&acs);
-		return r == -ENOMEM ? px_nomem() :
-				      px_fail(PX_UNTRUSTED, "pxenc-fetch gave no ACS token");
+		return r == -ENOMEM ? px_nomem()
+				    : px_fail(PX_UNTRUSTED, "pxenc-fetch gave no ACS token");
 	}
 	store->login = PX_LOGIN_DONE;
 	px_acs_clear(&store->shown);
@@ -249,7 +249,8 @@ enum px_status px_login_keep(struct px_store *store, const struct px_frame *toke
 	return keep(store, &store->shown);
 }
 
-/* Only a password that was sent and got no ACS token was refused; a person may err at once again. */
+/* Only a password that was sent and got no ACS token was refused; a person may err at once again.
+ */
 void px_login_end(struct px_store *store, enum px_status status)
 {
 	uint8_t source[PX_LOGIN_SOURCE_MAX];

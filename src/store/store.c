@@ -15,8 +15,8 @@
 struct question {
 	enum px_op op;
 	const char *path;
-	unsigned int how;		/* enum px_get */
-	const struct px_secret *value;	/* NULL: none */
+	unsigned int how;	       /* enum px_get */
+	const struct px_secret *value; /* NULL: none */
 };
 
 enum px_status px_store_new(const struct px_config *config, int64_t deadline,
@@ -81,7 +81,10 @@ static enum px_status report(const struct px_store *store, const struct question
 			return forbidden(store, question, text);
 		return px_fail(st, "%s", text);
 	case PX_UNAUTHENTICATED:
-		return px_fail(st, "%s: %s", text, px_login_advice(store));
+		/* Else it is the ACS token that is refused, and not what it was got with. */
+		if (store->login == PX_LOGIN_SENT)
+			return px_fail(st, "%s: %s", text, px_login_advice(store));
+		return px_fail(st, "%s", text);
 	case PX_NO_SECRET:
 		if (question->how & PX_GET_MAYBE)
 			return st;
@@ -103,8 +106,9 @@ static enum px_status ask(struct px_store *store, const struct question *questio
 
 	r = make_request(question, &request);
 	if (r == -ENOSPC)
-		return px_fail(PX_USAGE, "the value of '%s' is too large for the store: it takes "
-					 "about 1 MB",
+		return px_fail(PX_USAGE,
+			       "the value of '%s' is too large for the store: it takes "
+			       "about 1 MB",
 			       question->path);
 	if (r < 0)
 		return px_nomem();

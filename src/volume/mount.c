@@ -65,12 +65,18 @@ enum px_status px_mount(const struct px_mount *mount)
 		       mount->target, *why ? why : "mount failed");
 }
 
+/*
+ * The number tells. btrfs shows another number than its device's: there the path has to do, and
+ * there alone, since FUSE lets a user claim any path.
+ */
 static bool is_of(struct libmnt_fs *fs, const char *source, dev_t device)
 {
-	const char *path = mnt_fs_get_srcpath(fs);
+	const char *path = mnt_fs_get_srcpath(fs), *type = mnt_fs_get_fstype(fs);
 
-	return mnt_fs_get_target(fs) &&
-	       (mnt_fs_get_devno(fs) == device || (path && strcmp(path, source) == 0));
+	if (!mnt_fs_get_target(fs))
+		return false;
+	return mnt_fs_get_devno(fs) == device ||
+	       (type && strcmp(type, "btrfs") == 0 && path && strcmp(path, source) == 0);
 }
 
 int px_mount_targets(const char *source, dev_t device, char ***ret_targets)

@@ -157,10 +157,8 @@ TEST(a_value_may_have_equal_signs_and_any_bytes)
 {
 	px_auto(options) struct px_options options = { 0 };
 
-	assert_ok(px_options_parse(&options, "secret=a=b=c,name=\xff\xfe,fstype==,x=\x1b[2J"));
+	assert_ok(px_options_parse(&options, "secret=a=b=c,x=\x1b[2J"));
 	assert_string_equal(options.secret, "a=b=c");
-	assert_string_equal(options.name, "\xff\xfe");
-	assert_string_equal(options.fstype, "=");
 	assert_string_equal(options.filesystem, "x=\x1b[2J");
 }
 
@@ -171,10 +169,48 @@ TEST(an_option_of_a_megabyte_is_kept_whole)
 
 	assert_non_null(list);
 	memset(list, 'x', 1 << 20);
-	memcpy(list, "name=", 5);
+	memcpy(list, "secret=", 7);
 	list[1 << 20] = '\0';
 	assert_ok(px_options_parse(&options, list));
-	assert_int_equal(strlen(options.name), (1 << 20) - 5);
+	assert_int_equal(strlen(options.secret), (1 << 20) - 7);
+}
+
+TEST(a_name_that_could_leave_dev_mapper_or_confuse_udev_is_refused)
+{
+	static const char *const bad[] = { "name=a/b", "name=..", "name=.a", "name=a b",
+					   "name=\xff\xfe", "name=a\\x2f", "name=a\nb" };
+	px_auto(options) struct px_options options = { 0 };
+	char longest[5 + PX_NAME_MAX + 2] = "name=";
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		assert_fails(PX_USAGE, px_options_parse(&options, bad[i]), "mapping's name");
+	memset(longest + 5, 'n', PX_NAME_MAX + 1);
+	assert_fails(PX_USAGE, px_options_parse(&options, longest), "mapping's name");
+	longest[5 + PX_NAME_MAX] = '\0';
+	assert_ok(px_options_parse(&options, longest));
+	assert_int_equal(strlen(options.name), PX_NAME_MAX);
+}
+
+TEST(a_filesystem_type_that_is_a_path_or_ourselves_is_refused)
+{
+	static const char *const bad[] = { "fstype=../ext4", "fstype=.ext4", "fstype=a b",
+					   "fstype=pxenc", "fstype=pxenc.ext4" };
+	px_auto(options) struct px_options options = { 0 };
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		assert_fails(PX_USAGE, px_options_parse(&options, bad[i]), "type of a filesystem");
+	assert_ok(px_options_parse(&options, "fstype=fuse.sshfs"));
+}
+
+TEST(every_form_of_discard_reaches_mapping_and_filesystem)
+{
+	px_auto(options) struct px_options options = { 0 };
+
+	assert_ok(px_options_parse(&options, "discard=async"));
+	assert_true(options.discard);
+	assert_string_equal(options.filesystem, "discard=async");
 }
 
 TEST(a_timeout_of_0_is_for_ever_and_a_day_is_the_most)
@@ -263,6 +299,9 @@ int main(void)
 		cmocka_unit_test(an_open_quote_takes_the_rest),
 		cmocka_unit_test(a_value_may_have_equal_signs_and_any_bytes),
 		cmocka_unit_test(an_option_of_a_megabyte_is_kept_whole),
+		cmocka_unit_test(a_name_that_could_leave_dev_mapper_or_confuse_udev_is_refused),
+		cmocka_unit_test(a_filesystem_type_that_is_a_path_or_ourselves_is_refused),
+		cmocka_unit_test(every_form_of_discard_reaches_mapping_and_filesystem),
 		cmocka_unit_test(a_timeout_of_0_is_for_ever_and_a_day_is_the_most),
 		cmocka_unit_test(a_timeout_that_is_no_number_of_seconds_is_refused),
 		cmocka_unit_test(a_timeout_that_overflows_is_refused),
