@@ -29,6 +29,8 @@ packages_vm=(
     qemu-system-x86 mmdebstrap debian-archive-keyring busybox-static cpio
     e2fsprogs util-linux
 )
+# Makes a Debian root without being root.
+((EUID == 0)) || packages_vm+=(uidmap)
 
 # Installs those of the packages named that are missing. One line says which;
 # apt's own words appear only when it fails.

@@ -30,7 +30,7 @@ system_build() {
     local folder=$1 new
     echo "scripts/vm: making the system that VMs boot from (once, about a minute)" >&2
     find "$cache" -maxdepth 1 -name 'vm-new.*' -exec rm -rf {} +
-    find "$cache" -maxdepth 1 -name 'vm-*' -type d -mtime +14 -exec rm -rf {} +
+    find "$cache" -maxdepth 1 -name 'vm-*' -type d -mtime +2 -exec rm -rf {} +
     new=$(mktemp -d "$cache/vm-new.XXXXXX")
     if ! bash "$here/lib/vm-image.sh" "$new" >"$cache/vm-image.log" 2>&1; then
         tail -n 20 "$cache/vm-image.log" >&2

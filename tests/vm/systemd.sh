@@ -17,6 +17,7 @@ setup() {
     write_config /etc/pxenc/config.json cluster_url '"https://master.mesos"' \
         ca_cert_file '"/etc/pxenc/dcos-ca.crt"' base_path '"pwx/secrets"'
     grep -q master.mesos /etc/hosts || echo '127.0.0.1 master.mesos' >>/etc/hosts
+    userdel pxenc 2>/dev/null
     systemd-sysusers
     dcosd_start main 127.0.0.1:443 --user 'u:pw' --grant 'u:dcos:secrets:default:/pwx/secrets/*:full' \
         --fault 'delay=4s@GET:*/slow'
