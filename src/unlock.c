@@ -214,7 +214,7 @@ enum px_status px_unlock(const char *device, const struct px_config *config,
 	px_stage("fetch", &since);
 	if (st)
 		return st;
-	st = px_luks_verify_seal(job.luks, job.key);
+	st = px_luks_verify_seal(job.luks, job.key, job.choice.named_slot);
 	px_stage("seal", &since);
 	if (st)
 		return st;

@@ -15,10 +15,13 @@
  * taken that we would not have written, or cryptsetup with plain options.
  */
 
+/* Bytes; enough for the largest header and any alignment. Beyond it, somebody hides something. */
+#define PX_DATA_OFFSET_MAX ((uint64_t)1 << 30)
+
 /* What a LUKS2 header says, after the allowlist let it through. */
 struct px_header {
-	char *cipher;	       /* "aes-xts-plain64" */
-	uint64_t data_offset;  /* bytes */
+	char *cipher;		  /* "aes-xts-plain64" */
+	uint64_t data_offset;	  /* bytes */
 	unsigned int sector_size; /* bytes */
 	struct px_token *token;	  /* ours; NULL: the volume has none */
 	int token_id;		  /* LUKS2 token number, -1 with no token */

@@ -18,17 +18,9 @@ struct px_luks;
 
 #define PX_SUBSYSTEM "pxenc" /* the LUKS2 subsystem label */
 
-/* Loads a header and checks it, and writes nothing. device: a block device or a plain file.
- * PX_NO_VOLUME, PX_BAD_HEADER, PX_KERNEL, PX_NOMEM. */
+/* Loads a header and checks it, without locks, and writes nothing. device: a block device or a
+ * plain file. PX_NO_VOLUME, PX_BAD_HEADER, PX_KERNEL, PX_NOMEM. */
 enum px_status px_luks_load(const char *device, struct px_luks **ret_luks) PX_MUST_CHECK;
-
-/*
- * The same under libcryptsetup's locks, for a command that is going to change the header. Like
- * any cryptsetup command, it mends a header of which one copy is torn. Locks that px_luks_load
- * has done without cannot be had again in the same process: PX_KERNEL.
- */
-enum px_status px_luks_load_for_change(const char *device,
-				       struct px_luks **ret_luks) PX_MUST_CHECK;
 
 struct px_luks_params {
 	const char *uuid;	  /* chosen by the caller, since a generated key's path has it */
@@ -44,29 +36,29 @@ struct px_luks_params {
 /*
  * Makes a LUKS2 volume whose keyslot 0 opens with key: header, keyslot, LUKS2 token, and the
  * seal for a generated key. Everything on the device is lost. The parameters are checked first,
- * so that a refusal (PX_USAGE) leaves the device as it was. PX_BUSY, PX_KERNEL, PX_NOMEM.
+ * so that a refusal (PX_USAGE) leaves the device as it was. It writes under libcryptsetup's
+ * locks, in a process that has not called px_luks_load: that switches them off for good.
+ * PX_NO_VOLUME, PX_BUSY, PX_KERNEL, PX_NOMEM.
  */
 enum px_status px_luks_format(const char *device, const struct px_luks_params *params,
 			      const struct px_secret *key, struct px_luks **ret_luks) PX_MUST_CHECK;
 
-/* Adds a keyslot for a passphrase; key opens the volume, by the LUKS2 token's keyslot where there
- * is one. luks was made by px_luks_format or px_luks_load_for_change. PX_BAD_KEY, PX_KERNEL. */
-enum px_status px_luks_add_passphrase(struct px_luks *luks, const struct px_secret *key,
-				      const struct px_secret *passphrase) PX_MUST_CHECK;
-
 /* What was loaded; valid as long as luks. The token is NULL for LUKS1 and for foreign volumes. */
 const char *px_luks_device(const struct px_luks *luks);
 const char *px_luks_uuid(const struct px_luks *luks);
-int px_luks_version(const struct px_luks *luks); /* 1 or 2 */
+int px_luks_version(const struct px_luks *luks);	/* 1 or 2 */
 const char *px_luks_cipher(const struct px_luks *luks); /* "aes-xts-plain64" */
 unsigned int px_luks_key_bits(const struct px_luks *luks);
 const struct px_token *px_luks_token(const struct px_luks *luks);
 
 /*
- * Before a key is used: for a generated key the seal must be there and right (PX_BAD_HEADER),
- * on the very header that is loaded. For other keys there is nothing to check.
+ * Before a key is used: for a generated key the seal must be there and right, on the very header
+ * that is loaded. For other keys there is nothing to check. PX_BAD_HEADER: the key opens the
+ * volume (as by px_luks_test), so the header is what is wrong; PX_BAD_KEY: it does not, and says
+ * nothing of the header. PX_KERNEL, PX_NOMEM.
  */
-enum px_status px_luks_verify_seal(struct px_luks *luks, const struct px_secret *key) PX_MUST_CHECK;
+enum px_status px_luks_verify_seal(struct px_luks *luks, const struct px_secret *key,
+				   bool named_slot) PX_MUST_CHECK;
 
 /* Proves that the key opens the volume, without device-mapper: the LUKS2 token's keyslot when
  * named_slot, else any. PX_BAD_KEY, PX_KERNEL. */
@@ -86,8 +78,9 @@ enum px_status px_luks_activate(struct px_luks *luks, const char *name, const st
 				const struct px_activate *how) PX_MUST_CHECK;
 
 /*
- * Removes a mapping: now (libdevmapper tries for five seconds, since udev opens fresh nodes), or
- * deferred until its last user is gone. PX_BUSY, PX_NO_VOLUME (no such mapping), PX_KERNEL.
+ * Removes a mapping: now, or deferred until its last user is gone. PX_BUSY at once when it is
+ * mounted or the like; while it is merely open, as udev has fresh nodes, libdevmapper tries for
+ * five seconds. PX_NO_VOLUME (no such mapping), PX_KERNEL.
  */
 enum px_status px_luks_deactivate(const char *name, bool deferred) PX_MUST_CHECK;
 

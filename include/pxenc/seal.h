@@ -5,7 +5,6 @@
 #include <stddef.h>
 
 #include "pxenc/secret.h"
-#include "pxenc/status.h"
 
 /*
  * The seal: an HMAC-SHA256 in our LUKS2 token over everything in the header whose change would
@@ -25,8 +24,9 @@ int px_seal_text(const char *json, size_t len, const char *uuid, char **ret_text
 int px_seal_make(const char *json, size_t len, const char *uuid, const struct px_secret *key,
 		 char **ret_seal);
 
-/* PX_OK when the header's seal is right under key; PX_BAD_HEADER when it is missing or wrong. */
-enum px_status px_seal_verify(const char *json, size_t len, const char *uuid,
-			      const struct px_secret *key, const char *device);
+/* 0: the header's seal is right under key. -ENOENT: it has none; -EBADMSG: it has another; other
+ * -errno: it could not be checked. */
+int px_seal_verify(const char *json, size_t len, const char *uuid,
+		   const struct px_secret *key) PX_MUST_CHECK;
 
 #endif

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 # shellcheck shell=bash
 #
 # Which Debian packages the scripts need, and how they come onto the machine.

@@ -10,8 +10,9 @@
 
 #define DAY_SECONDS 86400
 
-/* For mount(8), systemd and udisks alone: no filesystem knows them. A '=' or '-' or '.' at the
- * end stands for anything that starts so. */
+/* For mount(8), systemd and udisks alone: no filesystem knows them. (_netdev is for libmount, which
+ * keeps it from the kernel and in its utab: there systemd finds it again at shutdown.) A '=' or '-'
+ * or '.' at the end stands for anything that starts so. */
 static const char *const not_ours[] = {
 	"_netdev",  "nofail",	"auto",	   "noauto", "user",	"nouser",   "users",
 	"nousers",  "owner",	"noowner", "group",  "nogroup", "defaults", "helper=",

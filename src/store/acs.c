@@ -152,24 +152,26 @@ static int read_file(const struct px_acs_cache *cache, const char *name, enum px
 	return ret_frame->type == type ? 0 : -EBADMSG;
 }
 
-/* Readers see the old file or the new one. Callers hold the lock, so the one name is enough. */
+/* Readers see the old file or the new one. Callers hold the cluster's lock, so a name of its own
+ * for the cluster and user is enough. */
 static int write_file(const struct px_acs_cache *cache, const char *name,
 		      const struct px_frame *frame)
 {
-	static const char temporary[] = "new";
 	px_auto(fd) int fd = -1;
+	struct name temporary;
 	int r;
 
-	unlinkat(cache->dir, temporary, 0);
-	fd = openat(cache->dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		    S_IRUSR | S_IWUSR);
+	snprintf(temporary.text, sizeof(temporary.text), "%.*s.new", 2 * DIGEST_SIZE, name);
+	unlinkat(cache->dir, temporary.text, 0);
+	fd = openat(cache->dir, temporary.text,
+		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
 	if (fd < 0)
 		return -errno;
 	r = px_frame_write(fd, frame, PX_FOREVER);
-	if (r == 0 && renameat(cache->dir, temporary, cache->dir, name) < 0)
+	if (r == 0 && renameat(cache->dir, temporary.text, cache->dir, name) < 0)
 		r = -errno;
 	if (r < 0)
-		unlinkat(cache->dir, temporary, 0);
+		unlinkat(cache->dir, temporary.text, 0);
 	return r;
 }
 

@@ -13,6 +13,7 @@
 #include "pxenc/key.h"
 #include "pxenc/log.h"
 #include "pxenc/luks.h"
+#include "pxenc/seal.h"
 
 #define IMAGE_SIZE ((off_t)32 << 20)
 #define DATA_OFFSET ((off_t)16 << 20)
@@ -82,10 +83,8 @@ WRAP(crypt_keyslot_add_by_volume_key,
      (struct crypt_device * cd, int slot, const char *key, size_t key_size, const char *passphrase,
       size_t size),
      (cd, slot, key, key_size, passphrase, size))
-WRAP(crypt_keyslot_add_by_keyslot_context,
-     (struct crypt_device * cd, int slot, struct crypt_keyslot_context *have, int new_slot,
-      struct crypt_keyslot_context *want, uint32_t flags),
-     (cd, slot, have, new_slot, want, flags))
+WRAP(px_seal_verify, (const char *json, size_t len, const char *uuid, const struct px_secret *key),
+     (json, len, uuid, key))
 WRAP(crypt_token_json_set, (struct crypt_device * cd, int token, const char *json),
      (cd, token, json))
 
@@ -112,6 +111,28 @@ off_t __wrap_lseek(int fd, off_t offset, int whence)
 ssize_t __wrap_pread(int fd, void *data, size_t len, off_t offset)
 {
 	return fault_hits(&no_pread) ? -1 : __real_pread(fd, data, len, offset);
+}
+
+/* A mapping that is mounted cannot be claimed. */
+static bool mounted;
+
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list args;
+
+	if (strcmp(path, "/dev/mapper/pxenc-x") == 0) {
+		assert_int_equal(flags & (O_ACCMODE | O_EXCL), O_RDONLY | O_EXCL);
+		errno = mounted ? EBUSY : ENOENT;
+		return -1;
+	}
+	va_start(args, flags);
+	if ((flags & O_CREAT) != 0)
+		mode = va_arg(args, mode_t);
+	va_end(args);
+	return __real_open(path, flags, mode);
 }
 
 /* The PBKDF that was last asked for. Argon2id is done at its least cost, since it is slow. */
@@ -320,7 +341,7 @@ static int teardown_group(void **state)
 static int prepare(void **state)
 {
 	(void)state;
-	locks.off = locks.real = false;
+	locks.off = locks.real = mounted = false;
 	failing.call = NULL;
 	memset(&activation, 0, sizeof(activation));
 	memset(&deactivation, 0, sizeof(deactivation));
@@ -369,7 +390,7 @@ TEST(a_generated_key_opens_it_at_once_and_no_other)
 	struct px_luks *luks = load("genuine");
 	struct px_secret *other = NULL;
 
-	assert_int_equal(px_luks_verify_seal(luks, generated), PX_OK);
+	assert_int_equal(px_luks_verify_seal(luks, generated, true), PX_OK);
 	assert_int_equal(px_luks_test(luks, generated, true), PX_OK);
 	assert_int_equal(px_luks_test(luks, generated, false), PX_OK);
 	assert_silent();
@@ -380,9 +401,6 @@ TEST(a_generated_key_opens_it_at_once_and_no_other)
 	log_forget();
 	assert_int_equal(px_luks_test(luks, other, false), PX_BAD_KEY);
 	assert_logged("opens no keyslot of genuine");
-	log_forget();
-	assert_int_equal(px_luks_verify_seal(luks, other), PX_BAD_HEADER);
-	assert_logged("seal is broken");
 	px_secret_free(&other);
 	px_luks_free(&luks);
 }
@@ -432,12 +450,9 @@ TEST(a_human_passphrase_gets_argon2id_and_no_seal)
 	assert_int_equal(wanted.flags & CRYPT_PBKDF_NO_BENCHMARK, 0);
 	assert_int_equal(wanted.time_ms, 2000);
 	assert_null(px_luks_token(luks)->seal);
-	assert_int_equal(px_luks_verify_seal(luks, human), PX_OK);
+	assert_int_equal(px_luks_verify_seal(luks, human, false), PX_OK);
 	assert_int_equal(px_luks_test(luks, human, true), PX_OK);
-	/* A generated key must not pass for want of a seal. */
 	assert_silent();
-	assert_int_equal(px_luks_verify_seal(luks, generated), PX_BAD_HEADER);
-	assert_logged("has no seal");
 	px_luks_free(&luks);
 
 	fd = open("image", O_RDONLY | O_CLOEXEC);
@@ -446,65 +461,6 @@ TEST(a_human_passphrase_gets_argon2id_and_no_seal)
 	luks2_free(&copies[0]);
 	luks2_free(&copies[1]);
 	close(fd);
-}
-
-TEST(a_second_passphrase_opens_the_volume_and_leaves_the_seal)
-{
-	struct px_luks *luks = NULL;
-	struct px_secret *recovery = NULL;
-
-	assert_int_equal(px_key_generate(&recovery), 0);
-	copy_image("genuine", "image");
-	assert_int_equal(px_luks_load_for_change("image", &luks), PX_OK);
-	assert_int_equal(px_luks_add_passphrase(luks, generated, recovery), PX_OK);
-	assert_silent();
-	assert_int_equal(px_luks_verify_seal(luks, generated), PX_OK);
-	px_luks_free(&luks);
-
-	luks = load("image");
-	assert_int_equal(px_luks_verify_seal(luks, generated), PX_OK);
-	assert_int_equal(px_luks_test(luks, recovery, false), PX_OK);
-	assert_int_equal(px_luks_test(luks, generated, true), PX_OK);
-	/* The LUKS2 token's keyslot is not the recovery key's. */
-	assert_int_equal(px_luks_test(luks, recovery, true), PX_BAD_KEY);
-	px_luks_free(&luks);
-	px_secret_free(&recovery);
-}
-
-TEST(adding_a_passphrase_fails_with_the_cause)
-{
-	static const struct {
-		const char *call;
-		int result;
-		enum px_status status;
-		const char *complaint;
-	} cases[] = {
-		{ "crypt_set_pbkdf_type", -EINVAL, PX_KERNEL, "keyslot cannot be added" },
-		{ "crypt_keyslot_set_encryption", -EINVAL, PX_KERNEL, "keyslot cannot be added" },
-		{ "crypt_keyslot_add_by_keyslot_context", -EINVAL, PX_KERNEL,
-		  "keyslot cannot be added: All key slots full." },
-		{ "crypt_keyslot_add_by_keyslot_context", -ENOMEM, PX_NOMEM, "out of memory" },
-	};
-	struct px_luks *luks = NULL;
-
-	copy_image("genuine", "image");
-	assert_int_equal(px_luks_load_for_change("image", &luks), PX_OK);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		log_forget();
-		fail_next(cases[i].call, cases[i].result, "All key slots full.\n");
-		assert_int_equal(px_luks_add_passphrase(luks, generated, human), cases[i].status);
-		assert_logged(cases[i].complaint);
-	}
-	log_forget();
-	assert_int_equal(px_luks_add_passphrase(luks, human, generated), PX_BAD_KEY);
-	assert_logged("does not open keyslot 0");
-	px_luks_free(&luks);
-
-	luks = load("genuine");
-	log_forget();
-	assert_int_equal(px_luks_add_passphrase(luks, generated, human), PX_KERNEL);
-	assert_logged("not loaded to be changed");
-	px_luks_free(&luks);
 }
 
 /* A plain file whose last two thousand bytes are of no use for sectors of 4096. */
@@ -710,11 +666,11 @@ TEST(a_header_without_a_good_copy_is_broken)
 	patch("image", LUKS2_AT_SUM, "\0\0\0", 3);
 	patch("image", 16384 + LUKS2_AT_SUM, "\0\0\0", 3);
 	assert_not_loaded("image", PX_BAD_HEADER, "broken beyond repair");
-	assert_logged("pxenc header restore");
+	assert_logged("cryptsetup luksHeaderRestore");
 }
 
-/* What whoever loads the image does to it when one of its copies is torn. */
-static bool mends(enum px_status (*load_it)(const char *, struct px_luks **), off_t copy)
+/* Whether loading an image writes to it when one of its copies is torn. */
+static bool mends(off_t copy)
 {
 	static unsigned char before[65536], after[65536];
 	struct px_luks *luks = NULL;
@@ -722,36 +678,22 @@ static bool mends(enum px_status (*load_it)(const char *, struct px_luks **), of
 	copy_image("genuine", "image");
 	patch("image", copy + LUKS2_AT_SUM, "\0\0\0", 3);
 	read_at("image", 0, before, sizeof(before));
-	assert_ok(load_it("image", &luks));
-	assert_ok(px_luks_verify_seal(luks, generated));
+	assert_ok(px_luks_load("image", &luks));
+	assert_ok(px_luks_verify_seal(luks, generated, true));
 	assert_ok(px_luks_test(luks, generated, true));
 	px_luks_free(&luks);
 	read_at("image", 0, after, sizeof(after));
 	return memcmp(before, after, sizeof(after)) != 0;
 }
 
-TEST(loading_a_torn_header_for_a_change_mends_it)
-{
-	assert_true(mends(px_luks_load_for_change, 0));
-	assert_true(mends(px_luks_load_for_change, 16384));
-}
-
 /* The last test: after it, this process has no locks. */
 TEST(loading_a_torn_header_writes_nothing)
 {
+	/* Until now the locks were on: all volumes here were formatted under them. */
 	locks.real = true;
-	assert_false(mends(px_luks_load, 0));
-	assert_false(mends(px_luks_load, 16384));
-}
-
-TEST(loading_for_a_change_needs_the_locks)
-{
-	struct px_luks *luks = load("genuine");
-
-	px_luks_free(&luks);
-	assert_int_equal(px_luks_load_for_change("genuine", &luks), PX_KERNEL);
-	assert_logged("without locks");
-	assert_null(luks);
+	assert_int_equal(crypt_metadata_locking(NULL, 1), 0);
+	assert_false(mends(0));
+	assert_false(mends(16384));
 }
 
 /* In a process of its own, since it gives up its rights. */
@@ -823,10 +765,76 @@ TEST(what_the_allowlist_cannot_see_breaks_the_seal)
 		luks = load("forged");
 		/* The key itself opens the forgery: libcryptsetup sees nothing wrong. */
 		assert_int_equal(px_luks_test(luks, generated, true), PX_OK);
-		assert_int_equal(px_luks_verify_seal(luks, generated), PX_BAD_HEADER);
-		assert_logged("seal is broken");
+		assert_fails(PX_BAD_HEADER, px_luks_verify_seal(luks, generated, true),
+			     "forged: its header's seal is broken", "cryptsetup luksDump");
+		assert_fails(PX_BAD_HEADER, px_luks_verify_seal(luks, generated, false),
+			     "seal is broken");
 		px_luks_free(&luks);
 	}
+}
+
+/* A copy of the genuine volume whose LUKS2 token has no seal. */
+static void forge_without_seal(void)
+{
+	struct px_luks *luks = load("genuine");
+	char seal[128];
+
+	snprintf(seal, sizeof(seal), ",\"seal\":\"%s\"", px_luks_token(luks)->seal);
+	px_luks_free(&luks);
+	forge(seal, "");
+}
+
+TEST(a_missing_seal_is_a_broken_one)
+{
+	struct px_luks *luks;
+
+	forge_without_seal();
+	luks = load("forged");
+	assert_null(px_luks_token(luks)->seal);
+	assert_fails(PX_BAD_HEADER, px_luks_verify_seal(luks, generated, true), "has no seal");
+	assert_fails(PX_BAD_HEADER, px_luks_verify_seal(luks, generated, false), "has no seal");
+	px_luks_free(&luks);
+}
+
+/* As when the secret was overwritten, or the caller named another volume's. */
+TEST(a_key_of_another_volume_is_not_blamed_on_the_header)
+{
+	static const char *const devices[] = { "genuine", "forged", "image" };
+	struct px_secret *other = NULL;
+	struct px_luks *luks = NULL;
+
+	assert_int_equal(px_key_generate(&other), 0);
+	forge_without_seal();
+	make_file("image", IMAGE_SIZE);
+	assert_ok(px_luks_format("image", &plain_params, human, &luks));
+	px_luks_free(&luks);
+	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
+		luks = load(devices[i]);
+		assert_fails(PX_BAD_KEY, px_luks_verify_seal(luks, other, true),
+			     "does not open keyslot 0 of", devices[i]);
+		assert_fails(PX_BAD_KEY, px_luks_verify_seal(luks, other, false),
+			     "opens no keyslot of", devices[i]);
+		px_luks_free(&luks);
+	}
+	px_secret_free(&other);
+}
+
+TEST(a_seal_that_cannot_be_checked_is_no_good_one)
+{
+	struct px_luks *luks = load("genuine");
+
+	fail_next("px_seal_verify", -EIO, NULL);
+	assert_fails(PX_BAD_HEADER, px_luks_verify_seal(luks, generated, true),
+		     "seal cannot be checked: Input/output error");
+	fail_next("px_seal_verify", -ENOMEM, NULL);
+	assert_fails(PX_NOMEM, px_luks_verify_seal(luks, generated, true), "out of memory");
+	px_luks_free(&luks);
+
+	forge_without_seal();
+	luks = load("forged");
+	fail_next("crypt_activate_by_passphrase", -EIO, NULL);
+	assert_fails(PX_KERNEL, px_luks_verify_seal(luks, generated, true), "cannot be tried");
+	px_luks_free(&luks);
 }
 
 TEST(a_malformed_uuid_is_refused)
@@ -856,7 +864,7 @@ TEST(a_volume_of_cryptsetups_has_no_token_of_ours)
 	luks = load("image");
 	assert_int_equal(px_luks_version(luks), 2);
 	assert_null(px_luks_token(luks));
-	assert_int_equal(px_luks_verify_seal(luks, human), PX_OK);
+	assert_int_equal(px_luks_verify_seal(luks, human, false), PX_OK);
 	assert_int_equal(px_luks_test(luks, human, false), PX_OK);
 	assert_silent();
 	assert_int_equal(px_luks_test(luks, human, true), PX_BAD_HEADER);
@@ -869,37 +877,58 @@ TEST(a_volume_of_cryptsetups_has_no_token_of_ours)
 	px_luks_free(&luks);
 }
 
-static bool make_luks1(void)
+static bool make_luks1(const struct px_secret *key)
 {
 	make_file("luks1", 8 << 20);
-	return cryptsetup(human, "luksFormat --type luks1 --hash sha256 -s 512 "
-				 "--pbkdf-force-iterations 1000 --key-file - luks1");
+	return cryptsetup(key, "luksFormat --type luks1 --hash sha256 -s 512 "
+			       "--pbkdf-force-iterations 1000 --key-file - luks1");
 }
 
 TEST(luks1_volumes_open_too)
 {
-	struct px_luks *luks = NULL;
-	struct px_secret *second = NULL;
+	struct px_luks *luks;
 
-	if (!make_luks1())
+	if (!make_luks1(human))
 		skip();
-	assert_int_equal(px_key_generate(&second), 0);
-	assert_int_equal(px_luks_load_for_change("luks1", &luks), PX_OK);
+	luks = load("luks1");
 	assert_int_equal(px_luks_version(luks), 1);
 	assert_string_equal(px_luks_cipher(luks), "aes-xts-plain64");
 	assert_int_equal(px_luks_key_bits(luks), 512);
 	assert_null(px_luks_token(luks));
 	assert_int_equal(px_luks_test(luks, human, false), PX_OK);
-	assert_int_equal(px_luks_verify_seal(luks, human), PX_OK);
-	assert_int_equal(px_luks_add_passphrase(luks, human, second), PX_OK);
-	assert_int_equal(px_luks_test(luks, second, false), PX_OK);
-	assert_int_equal(px_luks_activate(luks, "pxenc-x", second, &(struct px_activate){ 0 }),
+	assert_int_equal(px_luks_verify_seal(luks, human, false), PX_OK);
+	assert_int_equal(px_luks_activate(luks, "pxenc-x", human, &(struct px_activate){ 0 }),
 			 PX_OK);
 	assert_silent();
-	assert_int_equal(px_luks_verify_seal(luks, second), PX_BAD_HEADER);
-	assert_logged("LUKS1 header has no seal");
+	/* A generated key that is not this volume's. */
+	assert_fails(PX_BAD_KEY, px_luks_verify_seal(luks, generated, false),
+		     "opens no keyslot of luks1");
 	px_luks_free(&luks);
-	px_secret_free(&second);
+}
+
+/* Nothing tells whether their headers are as they were. */
+TEST(a_generated_key_opens_no_volume_without_our_luks2_token)
+{
+	struct px_luks *luks;
+
+	if (!make_luks1(generated))
+		skip();
+	luks = load("luks1");
+	assert_fails(PX_BAD_HEADER, px_luks_verify_seal(luks, generated, false), "has no seal");
+	px_luks_free(&luks);
+
+	make_file("image", IMAGE_SIZE);
+	assert_true(cryptsetup(generated, "luksFormat --type luks2 " CHEAP " image"));
+	luks = load("image");
+	assert_fails(PX_BAD_HEADER, px_luks_verify_seal(luks, generated, false), "has no seal");
+	assert_fails(PX_BAD_HEADER, px_luks_verify_seal(luks, generated, true), "no LUKS2 token");
+	px_luks_free(&luks);
+
+	make_file("image", IMAGE_SIZE);
+	assert_true(cryptsetup(human, "luksFormat --type luks2 " CHEAP " image"));
+	luks = load("image");
+	assert_fails(PX_BAD_KEY, px_luks_verify_seal(luks, generated, false), "opens no keyslot");
+	px_luks_free(&luks);
 }
 
 /* LUKS1's header has no checksum at all. */
@@ -921,7 +950,7 @@ TEST(a_forged_luks1_header_is_refused)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct px_luks *luks;
 
-		if (!make_luks1())
+		if (!make_luks1(human))
 			skip();
 		patch("luks1", cases[i].at, cases[i].bytes, cases[i].len);
 		log_forget();
@@ -992,7 +1021,7 @@ TEST(activation_fails_with_the_cause)
 	assert_logged("cannot be tried");
 	log_forget();
 	fail_next("crypt_dump_json", -EINVAL, NULL);
-	assert_int_equal(px_luks_verify_seal(luks, generated), PX_KERNEL);
+	assert_int_equal(px_luks_verify_seal(luks, generated, true), PX_KERNEL);
 	assert_logged("cannot be shown");
 	px_luks_free(&luks);
 }
@@ -1016,6 +1045,15 @@ TEST(deactivation_needs_neither_force_nor_the_disk)
 	assert_ok(px_luks_deactivate("pxenc-x", false));
 	assert_int_equal(deactivation.count, 1);
 	assert_int_equal(deactivation.flags, 0);
+}
+
+TEST(deactivation_of_what_is_mounted_is_not_tried)
+{
+	mounted = true;
+	assert_fails(PX_BUSY, px_luks_deactivate("pxenc-x", false), "pxenc-x is in use");
+	assert_int_equal(deactivation.count, 0);
+	assert_ok(px_luks_deactivate("pxenc-x", true));
+	assert_int_equal(deactivation.count, 1);
 }
 
 TEST(deactivation_fails_with_the_cause)
@@ -1072,7 +1110,7 @@ TEST(running_out_of_memory_is_said)
 	each_allocation_may_fail(load_and_free, genuine, PX_NOMEM);
 	make_file(image, DATA_OFFSET + 4096);
 	each_allocation_may_fail(format_and_free, image, PX_NOMEM);
-	if (make_luks1())
+	if (make_luks1(human))
 		each_allocation_may_fail(load_and_free, luks1, PX_NOMEM);
 }
 
@@ -1105,9 +1143,6 @@ int main(void)
 		cmocka_unit_test_setup(a_generated_key_makes_a_cheap_keyslot_and_digest, prepare),
 		cmocka_unit_test_setup(cryptsetup_opens_what_we_format, prepare),
 		cmocka_unit_test_setup(a_human_passphrase_gets_argon2id_and_no_seal, prepare),
-		cmocka_unit_test_setup(a_second_passphrase_opens_the_volume_and_leaves_the_seal,
-				       prepare),
-		cmocka_unit_test_setup(adding_a_passphrase_fails_with_the_cause, prepare),
 		cmocka_unit_test_setup(sectors_are_as_large_as_the_device_allows, prepare),
 		cmocka_unit_test_setup(what_lay_on_the_device_is_not_recognised_any_more, prepare),
 		cmocka_unit_test_setup(a_small_device_is_taken_to_its_last_sector, prepare),
@@ -1118,19 +1153,24 @@ int main(void)
 				       prepare),
 		cmocka_unit_test_setup(a_failing_library_is_told_from_a_bad_header, prepare),
 		cmocka_unit_test_setup(a_header_without_a_good_copy_is_broken, prepare),
-		cmocka_unit_test_setup(loading_a_torn_header_for_a_change_mends_it, prepare),
-		cmocka_unit_test_setup(loading_for_a_change_needs_the_locks, prepare),
 		cmocka_unit_test_setup(anyone_who_can_read_an_image_can_test_a_key, prepare),
 		cmocka_unit_test_setup(a_forged_header_is_refused, prepare),
 		cmocka_unit_test_setup(what_the_allowlist_cannot_see_breaks_the_seal, prepare),
+		cmocka_unit_test_setup(a_missing_seal_is_a_broken_one, prepare),
+		cmocka_unit_test_setup(a_key_of_another_volume_is_not_blamed_on_the_header,
+				       prepare),
+		cmocka_unit_test_setup(a_seal_that_cannot_be_checked_is_no_good_one, prepare),
 		cmocka_unit_test_setup(a_malformed_uuid_is_refused, prepare),
 		cmocka_unit_test_setup(a_volume_of_cryptsetups_has_no_token_of_ours, prepare),
 		cmocka_unit_test_setup(luks1_volumes_open_too, prepare),
+		cmocka_unit_test_setup(a_generated_key_opens_no_volume_without_our_luks2_token,
+				       prepare),
 		cmocka_unit_test_setup(a_forged_luks1_header_is_refused, prepare),
 		cmocka_unit_test_setup(activation_uses_the_named_slot_and_the_flags, prepare),
 		cmocka_unit_test_setup(activation_fails_with_the_cause, prepare),
 		cmocka_unit_test_setup(libcryptsetups_remarks_are_for_the_curious, prepare),
 		cmocka_unit_test_setup(deactivation_needs_neither_force_nor_the_disk, prepare),
+		cmocka_unit_test_setup(deactivation_of_what_is_mounted_is_not_tried, prepare),
 		cmocka_unit_test_setup(deactivation_fails_with_the_cause, prepare),
 		cmocka_unit_test_setup(deferred_deactivation_does_not_wait, prepare),
 		cmocka_unit_test_setup(running_out_of_memory_is_said, prepare),

@@ -128,7 +128,7 @@ TEST(the_seal_is_hmac_under_hkdf)
 	assert_int_equal(px_seal_make(json, strlen(json), SAMPLE_UUID, key, &seal), 0);
 	assert_string_equal(seal, SEAL_A);
 	log_forget();
-	assert_int_equal(px_seal_verify(json, strlen(json), SAMPLE_UUID, key, "/dev/sdb"), PX_OK);
+	assert_int_equal(px_seal_verify(json, strlen(json), SAMPLE_UUID, key), PX_OK);
 	assert_silent();
 	free(seal);
 	free(json);
@@ -224,45 +224,34 @@ TEST(the_uuid_is_sealed)
 	struct px_secret *key = new_key(KEY_A);
 	char *json = sealed_json(SEAL_A);
 
-	log_forget();
-	assert_int_equal(px_seal_verify(json, strlen(json), "0f3c8e1a-5b7d-4c2e-9a61-d2f4b8c07e36",
-					key, "/dev/sdb"),
-			 PX_BAD_HEADER);
+	assert_int_equal(
+		px_seal_verify(json, strlen(json), "0f3c8e1a-5b7d-4c2e-9a61-d2f4b8c07e36", key),
+		-EBADMSG);
 	free(json);
 	px_secret_free(&key);
 }
 
-TEST(a_wrong_seal_or_key_is_refused)
+TEST(a_wrong_seal_or_key_is_told)
 {
 	struct px_secret *key = new_key(KEY_A), *other = NULL;
 	char *json = sealed_json("Gw2VHN3XiyE6rkniha3touqIUoRAauY1KiCfDcABVXA");
 
-	log_forget();
-	assert_int_equal(px_seal_verify(json, strlen(json), SAMPLE_UUID, key, "/dev/sdb"),
-			 PX_BAD_HEADER);
-	assert_logged("/dev/sdb: its header's seal is broken");
-	assert_logged("pxenc header seal /dev/sdb");
+	assert_int_equal(px_seal_verify(json, strlen(json), SAMPLE_UUID, key), -EBADMSG);
 	free(json);
 
 	json = sealed_json("Fw2V");
-	log_forget();
-	assert_int_equal(px_seal_verify(json, strlen(json), SAMPLE_UUID, key, "/dev/sdb"),
-			 PX_BAD_HEADER);
-	assert_logged("broken");
+	assert_int_equal(px_seal_verify(json, strlen(json), SAMPLE_UUID, key), -EBADMSG);
 	free(json);
 
 	assert_int_equal(px_key_generate(&other), 0);
 	json = sealed_json(SEAL_A);
-	log_forget();
-	assert_int_equal(px_seal_verify(json, strlen(json), SAMPLE_UUID, other, "/dev/sdb"),
-			 PX_BAD_HEADER);
-	assert_logged("broken");
+	assert_int_equal(px_seal_verify(json, strlen(json), SAMPLE_UUID, other), -EBADMSG);
 	free(json);
 	px_secret_free(&other);
 	px_secret_free(&key);
 }
 
-TEST(a_missing_seal_is_a_broken_one)
+TEST(a_missing_seal_is_told)
 {
 	static const char *const changes[][2] = {
 		{ ",'seal':'xuhvIVfrMdNd2HOYwG5CDqAWl4f9ME_rlK0cNj-faZM'", "" },
@@ -273,10 +262,7 @@ TEST(a_missing_seal_is_a_broken_one)
 	for (size_t i = 0; i < 2; i++) {
 		char *json = sample_json(changes[i][0], changes[i][1]);
 
-		log_forget();
-		assert_int_equal(px_seal_verify(json, strlen(json), SAMPLE_UUID, key, "/dev/sdb"),
-				 PX_BAD_HEADER);
-		assert_logged("has no seal");
+		assert_int_equal(px_seal_verify(json, strlen(json), SAMPLE_UUID, key), -ENOENT);
 		free(json);
 	}
 	px_secret_free(&key);
@@ -315,16 +301,13 @@ TEST(what_cannot_be_sealed_is_invalid)
 			 -EINVAL);
 }
 
-TEST(a_header_that_cannot_be_sealed_is_refused)
+TEST(a_header_that_cannot_be_sealed_passes_no_seal)
 {
 	struct px_secret *key = new_key(KEY_A);
 	char *json = sample_json("'sector_size':4096", "'sector_size':0.5");
 
-	log_forget();
-	assert_int_equal(px_seal_verify(json, strlen(json), SAMPLE_UUID, key, "/dev/sdb"),
-			 PX_BAD_HEADER);
-	assert_logged("cannot be checked");
-	assert_int_equal(px_seal_verify("{", 1, SAMPLE_UUID, key, "/dev/sdb"), PX_BAD_HEADER);
+	assert_int_equal(px_seal_verify(json, strlen(json), SAMPLE_UUID, key), -EINVAL);
+	assert_int_equal(px_seal_verify("{", 1, SAMPLE_UUID, key), -EINVAL);
 	free(json);
 	px_secret_free(&key);
 }
@@ -341,21 +324,15 @@ TEST(a_failing_libcrypto_never_passes_a_seal)
 	char *json = sealed_json(SEAL_A), *seal = NULL;
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-		log_forget();
 		failing = calls[i];
 		assert_int_equal(px_seal_make(json, strlen(json), SAMPLE_UUID, key, &seal), -EIO);
-		assert_int_equal(px_seal_verify(json, strlen(json), SAMPLE_UUID, key, "/dev/sdb"),
-				 PX_BAD_HEADER);
+		assert_int_equal(px_seal_verify(json, strlen(json), SAMPLE_UUID, key), -EIO);
 		failing = NULL;
-		assert_logged("cannot be checked");
 		assert_null(seal);
 	}
-	log_forget();
 	failing = "px_secret_new";
-	assert_int_equal(px_seal_verify(json, strlen(json), SAMPLE_UUID, key, "/dev/sdb"),
-			 PX_NOMEM);
+	assert_int_equal(px_seal_verify(json, strlen(json), SAMPLE_UUID, key), -ENOMEM);
 	failing = NULL;
-	assert_logged("out of memory");
 	free(json);
 	px_secret_free(&key);
 }
@@ -380,8 +357,7 @@ static int verify(void *arg)
 {
 	struct work *work = arg;
 
-	return (int)px_seal_verify(work->json, strlen(work->json), SAMPLE_UUID, work->key,
-				   "/dev/sdb");
+	return px_seal_verify(work->json, strlen(work->json), SAMPLE_UUID, work->key);
 }
 
 TEST(running_out_of_memory_is_said)
@@ -389,7 +365,7 @@ TEST(running_out_of_memory_is_said)
 	struct work work = { .key = new_key(KEY_A), .json = sealed_json(SEAL_A) };
 
 	each_allocation_may_fail(make, &work, -ENOMEM);
-	each_allocation_may_fail(verify, &work, PX_NOMEM);
+	each_allocation_may_fail(verify, &work, -ENOMEM);
 	free(work.json);
 	px_secret_free(&work.key);
 }
@@ -404,13 +380,11 @@ TEST(cjson_running_out_of_memory_never_passes_a_seal)
 
 	cJSON_InitHooks(&hooks);
 	do {
-		log_forget();
 		allocation_fails(++n);
 		status = verify(&work);
 		allocation_fails(0);
-		assert_true(status == PX_OK || status == PX_NOMEM || status == PX_BAD_HEADER);
-		assert_int_equal(log_count(), status == PX_OK ? 0 : 1);
-	} while (status != PX_OK);
+		assert_true(status == 0 || status == -ENOMEM || status == -EINVAL);
+	} while (status != 0);
 	cJSON_InitHooks(NULL);
 	assert_true(n > 100);
 	free(work.json);
@@ -426,10 +400,10 @@ int main(void)
 		cmocka_unit_test(what_does_not_concern_us_may_change),
 		cmocka_unit_test(the_number_of_our_token_does_not_matter),
 		cmocka_unit_test(the_uuid_is_sealed),
-		cmocka_unit_test(a_wrong_seal_or_key_is_refused),
-		cmocka_unit_test(a_missing_seal_is_a_broken_one),
+		cmocka_unit_test(a_wrong_seal_or_key_is_told),
+		cmocka_unit_test(a_missing_seal_is_told),
 		cmocka_unit_test(what_cannot_be_sealed_is_invalid),
-		cmocka_unit_test(a_header_that_cannot_be_sealed_is_refused),
+		cmocka_unit_test(a_header_that_cannot_be_sealed_passes_no_seal),
 		cmocka_unit_test(a_failing_libcrypto_never_passes_a_seal),
 		cmocka_unit_test(running_out_of_memory_is_said),
 		cmocka_unit_test(cjson_running_out_of_memory_never_passes_a_seal),

@@ -58,7 +58,7 @@ static struct {
 	size_t look, looks_len;
 	struct px_activate how;
 	char activated[64];
-	bool tested_slot, named_slot;
+	bool tested_slot, sealed_slot, named_slot;
 	bool held; /* signals, while the mapping was made */
 	int64_t deadline;
 	unsigned int naps;
@@ -147,11 +147,13 @@ static void check_key(const struct px_secret *key)
 	assert_memory_equal(px_secret_bytes(key), world.key, strlen(world.key));
 }
 
-enum px_status px_luks_verify_seal(struct px_luks *luks, const struct px_secret *key)
+enum px_status px_luks_verify_seal(struct px_luks *luks, const struct px_secret *key,
+				   bool named_slot)
 {
 	assert_non_null(luks);
 	check_key(key);
 	step("seal");
+	world.sealed_slot = named_slot;
 	return world.seal;
 }
 
@@ -428,6 +430,7 @@ TEST(the_keyslot_that_the_luks2_token_names_is_the_one_that_is_tried)
 
 	assert_ok(unlock(false));
 	assert_true(world.how.named_slot);
+	assert_true(world.sealed_slot);
 	options.secret = other;
 	assert_ok(unlock(false));
 	assert_false(world.how.named_slot);

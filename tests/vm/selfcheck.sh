@@ -1,5 +1,5 @@
 #!/bin/bash
-# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 #
 # Shows that scripts/vm keeps its word: output, exit status, files, disks, time
 # limits, reboots, and that dm-crypt in the VM is the kernel's own. It brings a
@@ -21,10 +21,10 @@ check() {
     local name=$1
     shift
     if "$@" >"$work/check.log" 2>&1; then
-        echo "ok    $name"
+        echo "ok - $name"
         passed=$((passed + 1))
     else
-        echo "FAIL  $name"
+        echo "not ok - $name"
         sed 's/^/      /' "$work/check.log"
         failed=$((failed + 1))
     fi

@@ -43,22 +43,26 @@ check 'mount -a again' mount -a
 umount /mnt/a
 check 'the mapping is gone again' wait_for 5 no_mappings
 
+# slow_fetch: the pid of a pxenc-fetch that waits for an answer, in fetch.
+slow_fetch() {
+    pxenc secrets get slow >/dev/null &
+    waiting=$!
+    wait_for 10 pgrep -x pxenc-fetch
+    sleep 1
+    fetch=$(pgrep -x pxenc-fetch)
+}
+
 printf x | pxenc secrets create slow --value-file -
-pxenc secrets get slow >/dev/null &
-wait_for 5 pgrep -x pxenc-fetch
-sleep 1
-fetch=$(pgrep -x pxenc-fetch)
-check_equal 'pxenc-fetch runs as the user pxenc' "$(stat -c %U "/proc/$fetch")$(awk '/^Uid/{print $2}' "/proc/$fetch/status")" "root$(id -u pxenc)"
-wait
+slow_fetch
+check_equal 'pxenc-fetch runs as the user pxenc' "$(awk '/^Uid/{print $2}' "/proc/$fetch/status")" "$(id -u pxenc)"
+check_equal 'and its environment belongs to root' "$(stat -c %U "/proc/$fetch/environ")" root
+wait $waiting
 
 userdel pxenc
-pxenc secrets get slow >/dev/null &
-wait_for 5 pgrep -x pxenc-fetch
-sleep 1
-fetch=$(pgrep -x pxenc-fetch)
+slow_fetch
 uid=$(awk '/^Uid/{print $2}' "/proc/$fetch/status")
 check 'without that user, under an unallocated uid' test "$uid" -ge 61184 -a "$uid" -le 65519
 check_not 'which no passwd entry has' getent passwd "$uid"
-wait
+wait $waiting
 dcosd_stop main
 t_done

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include <inttypes.h>
+#include <string.h>
+
+#include "luks-private.h"
+#include "pxenc/key.h"
+#include "pxenc/log.h"
+#include "pxenc/path.h"
+#include "pxenc/seal.h"
+
+/* Where the data of a new volume begins: cryptsetup's default, room for 32 keyslots. */
+#define DATA_OFFSET ((uint64_t)16 << 20)
+
+#define KEYSLOT_CIPHER "aes-xts-plain64"
+#define KEYSLOT_KEY_SIZE 64
+
+/* The field in LUKS2's binary header, its NUL included. */
+#define LABEL_SIZE 48
+
+/* At the device's end some leave signatures of their own: GPT, RAID, ZFS. */
+#define TAIL_SIZE ((uint64_t)1 << 20)
+
+/*
+ * A key that says that it is random needs no costly PBKDF, neither in the keyslot nor, when set
+ * before crypt_format, in the volume key's digest. For others cryptsetup finds the cost right
+ * here. Its defaults are asked for by type: a context that is not formatted yet takes LUKS1's.
+ */
+static int set_pbkdf(struct crypt_device *cd, const struct px_secret *key)
+{
+	static const struct crypt_pbkdf_type cheap = {
+		.type = CRYPT_KDF_PBKDF2,
+		.hash = "sha512",
+		.iterations = 1000,
+		.flags = CRYPT_PBKDF_NO_BENCHMARK,
+	};
+
+	return crypt_set_pbkdf_type(
+		cd, px_key_is_generated(key) ? &cheap : crypt_get_pbkdf_default(CRYPT_LUKS2));
+}
+
+static bool sector_size_fits(unsigned int sector_size, uint64_t device_size)
+{
+	return sector_size >= 512 && sector_size <= 4096 &&
+	       (sector_size & (sector_size - 1)) == 0 && device_size % sector_size == 0;
+}
+
+static enum px_status check_params(const char *device, const struct px_luks_params *params,
+				   const struct px_secret *key, const struct px_luks_start *start)
+{
+	if (!px_luks_is_uuid(params->uuid))
+		return px_fail(PX_USAGE, "%s: \"%s\" is not a uuid", device, params->uuid);
+	if (!px_cipher_allowed(params->cipher, params->key_bits))
+		return px_fail(PX_USAGE,
+			       "%s: the cipher \"%s\" with a key of %u bits is not one "
+			       "of ours",
+			       device, params->cipher, params->key_bits);
+	if (params->sector_size != 0 && !sector_size_fits(params->sector_size, start->size))
+		return px_fail(PX_USAGE, "%s: sectors of %u bytes do not fit its size", device,
+			       params->sector_size);
+	if (params->label && strlen(params->label) >= LABEL_SIZE)
+		return px_fail(PX_USAGE, "%s: the label is longer than %d bytes", device,
+			       LABEL_SIZE - 1);
+	if (!px_path_may_be_key(params->secret))
+		return px_fail(PX_USAGE, "%s: \"%s\" cannot be the path of a key", device,
+			       params->secret);
+	if (!px_token_store_allowed(params->store))
+		return px_fail(PX_USAGE, "%s: \"%s\" cannot be the name of a store", device,
+			       params->store);
+	if (px_secret_len(key) == 0)
+		return px_fail(PX_USAGE, "%s: the key is empty", device);
+	if (start->size <= DATA_OFFSET)
+		return px_fail(PX_USAGE, "%s: too small: the header alone takes %" PRIu64 " MiB",
+			       device, DATA_OFFSET >> 20);
+	return PX_OK;
+}
+
+static enum px_status write_header(struct px_luks *luks, const struct px_luks_params *params)
+{
+	struct crypt_params_luks2 luks2 = {
+		.sector_size = params->sector_size,
+		.label = params->label,
+		.subsystem = PX_SUBSYSTEM,
+	};
+	size_t dash = strcspn(params->cipher, "-");
+	px_auto(free) char *cipher = strndup(params->cipher, dash);
+	int r;
+
+	if (!cipher)
+		return px_nomem();
+	/* The larger sector is the faster one; filesystems have blocks of 4096 anyway. */
+	if (luks2.sector_size == 0)
+		luks2.sector_size = sector_size_fits(4096, luks->device_size) ? 4096 : 512;
+	/*
+	 * No volume key is given: libcryptsetup takes it from /dev/urandom, which on the kernels
+	 * that we support is as good as getrandom(2) once the machine is up.
+	 */
+	px_luks_listen();
+	r = crypt_set_data_offset(luks->cd, DATA_OFFSET / 512);
+	if (r == 0)
+		r = crypt_format(luks->cd, CRYPT_LUKS2, cipher, params->cipher + dash + 1,
+				 params->uuid, NULL, params->key_bits / 8, &luks2);
+	return r < 0 ? px_luks_failed(luks->device, "cannot be formatted", r) : PX_OK;
+}
+
+/* crypt_format clears the space of the header; blkid would go on seeing what lies at the end. */
+static enum px_status wipe_tail(struct px_luks *luks)
+{
+	uint64_t size = luks->device_size - DATA_OFFSET;
+	uint64_t length = size < TAIL_SIZE ? size : TAIL_SIZE;
+	int r;
+
+	px_luks_listen();
+	r = crypt_wipe(luks->cd, NULL, CRYPT_WIPE_ZERO, luks->device_size - length, length,
+		       TAIL_SIZE, 0, NULL, NULL);
+	return r < 0 ? px_luks_failed(luks->device, "its end cannot be wiped", r) : PX_OK;
+}
+
+static enum px_status add_first_keyslot(struct px_luks *luks, const struct px_secret *key)
+{
+	int r;
+
+	px_luks_listen();
+	/* Without, libcryptsetup takes the cipher of the segment. */
+	r = crypt_keyslot_set_encryption(luks->cd, KEYSLOT_CIPHER, KEYSLOT_KEY_SIZE);
+	if (r == 0)
+		r = crypt_keyslot_add_by_volume_key(luks->cd, 0, NULL, 0, px_luks_key_text(key),
+						    px_secret_len(key));
+	return r < 0 ? px_luks_failed(luks->device, "the keyslot cannot be written", r) : PX_OK;
+}
+
+/* *number: of the LUKS2 token, or CRYPT_ANY_TOKEN for a new one; set to what it got. */
+static enum px_status write_token(struct px_luks *luks, const struct px_token *token, int *number)
+{
+	px_auto(free) char *json = px_token_format(token);
+	int r;
+
+	if (!json)
+		return px_nomem();
+	px_luks_listen();
+	r = crypt_token_json_set(luks->cd, *number, json);
+	if (r < 0)
+		return px_luks_failed(luks->device, "the LUKS2 token cannot be written", r);
+	*number = r;
+	return PX_OK;
+}
+
+static enum px_status make_seal(struct px_luks *luks, const struct px_secret *key, char **ret_seal)
+{
+	const char *json = NULL;
+	int r;
+
+	px_luks_listen();
+	r = crypt_dump_json(luks->cd, &json, 0);
+	if (r == 0)
+		r = px_seal_make(json, strlen(json), px_luks_uuid(luks), key, ret_seal);
+	return r < 0 ? px_luks_failed(luks->device, "the header cannot be sealed", r) : PX_OK;
+}
+
+/* The seal covers the LUKS2 token as the library has it, so that is written first without. */
+static enum px_status add_token(struct px_luks *luks, const struct px_luks_params *params,
+				const struct px_secret *key)
+{
+	px_auto(free) char *store = strdup(params->store);
+	px_auto(free) char *secret = strdup(params->secret);
+	px_auto(free) char *seal = NULL;
+	struct px_token token = {
+		.keyslot = 0,
+		.store = store,
+		.secret = secret,
+		.auto_open = params->auto_open,
+	};
+	int number = CRYPT_ANY_TOKEN;
+	enum px_status status;
+
+	if (!store || !secret)
+		return px_nomem();
+	status = write_token(luks, &token, &number);
+	if (status != PX_OK || !px_key_is_generated(key))
+		return status;
+	status = make_seal(luks, key, &seal);
+	if (status != PX_OK)
+		return status;
+	token.seal = seal;
+	return write_token(luks, &token, &number);
+}
+
+static enum px_status format(struct px_luks *luks, const struct px_luks_params *params,
+			     const struct px_secret *key, const struct px_luks_start *start)
+{
+	enum px_status status;
+	int r;
+
+	luks->device_size = start->size;
+	px_luks_listen();
+	r = set_pbkdf(luks->cd, key);
+	if (r < 0)
+		return px_luks_failed(luks->device, "the PBKDF cannot be set", r);
+	status = write_header(luks, params);
+	if (status == PX_OK)
+		status = wipe_tail(luks);
+	if (status == PX_OK)
+		status = add_first_keyslot(luks, key);
+	if (status == PX_OK)
+		status = add_token(luks, params, key);
+	if (status == PX_OK)
+		status = px_luks_check(luks, start);
+	return status;
+}
+
+enum px_status px_luks_format(const char *device, const struct px_luks_params *params,
+			      const struct px_secret *key, struct px_luks **ret_luks)
+{
+	px_auto(luks) struct px_luks *luks = NULL;
+	struct px_luks_start start;
+	enum px_status status = px_luks_look_at(device, &start);
+
+	if (status == PX_OK)
+		status = check_params(device, params, key, &start);
+	if (status == PX_OK)
+		status = px_luks_new(device, &luks);
+	if (status == PX_OK)
+		status = format(luks, params, key, &start);
+	if (status == PX_OK)
+		*ret_luks = px_steal(&luks);
+	return status;
+}

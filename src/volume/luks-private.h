@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#ifndef PXENC_VOLUME_LUKS_PRIVATE_H
+#define PXENC_VOLUME_LUKS_PRIVATE_H
+
+#include <libcryptsetup.h>
+
+#include "pxenc/luks.h"
+
+/* What the parts of luks.h share. Nobody else includes this. */
+
+struct px_luks {
+	struct crypt_device *cd;
+	char *device;
+	uint64_t device_size;
+	struct px_header *header;
+};
+
+/* What is known of a device before libcryptsetup sees it. */
+struct px_luks_start {
+	uint64_t size;
+	unsigned char bytes[512];
+};
+
+/* PX_NO_VOLUME: neither a block device nor a plain file; PX_KERNEL. */
+enum px_status px_luks_look_at(const char *device, struct px_luks_start *ret_start) PX_MUST_CHECK;
+
+/* A context for a device whose header is not loaded yet. */
+enum px_status px_luks_new(const char *device, struct px_luks **ret_luks) PX_MUST_CHECK;
+
+/* Lets the header that the context has through the allowlist, or refuses it. */
+enum px_status px_luks_check(struct px_luks *luks, const struct px_luks_start *start) PX_MUST_CHECK;
+enum px_status px_luks1_check(struct px_luks *luks,
+			      const struct px_luks_start *start) PX_MUST_CHECK;
+
+/* The header as the context has it, and valid as long. PX_KERNEL. */
+enum px_status px_luks_json(struct px_luks *luks, const char **ret_json) PX_MUST_CHECK;
+
+bool px_luks_is_uuid(const char *text);
+
+/* Before a call of libcryptsetup: forgets what it said of errors, and keeps what it says next. */
+void px_luks_listen(void);
+
+/* What it said since, or what r says. */
+const char *px_luks_cause(int r);
+
+/* Logs a failure that is no fault of the header or the key. PX_NOMEM, PX_BUSY, PX_KERNEL. */
+enum px_status px_luks_failed(const char *device, const char *what, int r);
+
+static inline const char *px_luks_key_text(const struct px_secret *key)
+{
+	return (const char *)px_secret_bytes(key);
+}
+
+#endif

@@ -1,0 +1,777 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "support.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "pxenc/acs.h"
+#include "pxenc/clock.h"
+#include "pxenc/frame.h"
+
+#define CA "-----BEGIN CERTIFICATE-----"
+
+static struct fault no_mmap, no_renameat, no_unlinkat, no_flock, no_digest, no_fdopendir;
+static int64_t clock_ahead_ms; /* how far px_now_ms has run ahead */
+
+void *__real_mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset);
+void *__wrap_mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset);
+int __real_renameat(int from_dir, const char *from, int to_dir, const char *to);
+int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to);
+int __real_unlinkat(int dir, const char *name, int flags);
+int __wrap_unlinkat(int dir, const char *name, int flags);
+int __real_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation);
+EVP_MD_CTX *__real_EVP_MD_CTX_new(void);
+EVP_MD_CTX *__wrap_EVP_MD_CTX_new(void);
+DIR *__real_fdopendir(int fd);
+DIR *__wrap_fdopendir(int fd);
+int64_t __real_px_now_ms(void);
+int64_t __wrap_px_now_ms(void);
+
+void *__wrap_mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset)
+{
+	if (fault_hits(&no_mmap))
+		return MAP_FAILED;
+	return __real_mmap(address, size, protection, flags, fd, offset);
+}
+
+int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to)
+{
+	return fault_hits(&no_renameat) ? -1 : __real_renameat(from_dir, from, to_dir, to);
+}
+
+int __wrap_unlinkat(int dir, const char *name, int flags)
+{
+	return fault_hits(&no_unlinkat) ? -1 : __real_unlinkat(dir, name, flags);
+}
+
+int __wrap_flock(int fd, int operation)
+{
+	return fault_hits(&no_flock) ? -1 : __real_flock(fd, operation);
+}
+
+EVP_MD_CTX *__wrap_EVP_MD_CTX_new(void)
+{
+	return fault_hits(&no_digest) ? NULL : __real_EVP_MD_CTX_new();
+}
+
+DIR *__wrap_fdopendir(int fd)
+{
+	return fault_hits(&no_fdopendir) ? NULL : __real_fdopendir(fd);
+}
+
+int64_t __wrap_px_now_ms(void)
+{
+	return __real_px_now_ms() + clock_ahead_ms;
+}
+
+static char *urls[] = { (char[]){ "https://m1" }, (char[]){ "https://m2" }, NULL };
+
+static struct px_acs_cache *open_cache(void)
+{
+	struct px_acs_cache *cache = NULL;
+
+	assert_int_equal(px_acs_cache_open(temp_path("run"), urls, CA, strlen(CA), &cache), 0);
+	return cache;
+}
+
+/* A cache of the same folder for other URLs or another CA. */
+static struct px_acs_cache *open_other(char **other_urls, const char *ca)
+{
+	struct px_acs_cache *cache = NULL;
+
+	assert_int_equal(px_acs_cache_open(temp_path("run"), other_urls, ca, strlen(ca), &cache),
+			 0);
+	return cache;
+}
+
+static struct px_acs make_acs(const char *token, int64_t expiry, const char *base)
+{
+	struct px_acs acs = { .expiry = expiry, .uid = strdup("bob") };
+
+	assert_int_equal(px_secret_from(token, strlen(token), &acs.token), 0);
+	acs.base_path = base ? strdup(base) : NULL;
+	return acs;
+}
+
+static void save(const struct px_acs_cache *cache, const char *user, const char *token)
+{
+	px_auto(acs) struct px_acs acs = make_acs(token, time(NULL) + 3600, NULL);
+
+	assert_int_equal(px_acs_save(cache, user, &acs), 0);
+}
+
+/* Whether this token is cached for the user. */
+static bool has(const struct px_acs_cache *cache, const char *user, const char *token)
+{
+	px_auto(acs) struct px_acs acs = { .token = NULL };
+
+	return px_acs_load(cache, user, &acs) == 0 && px_secret_len(acs.token) == strlen(token) &&
+	       memcmp(px_secret_bytes(acs.token), token, strlen(token)) == 0;
+}
+
+static int load(const struct px_acs_cache *cache, const char *user)
+{
+	px_auto(acs) struct px_acs acs = { .token = NULL };
+
+	return px_acs_load(cache, user, &acs);
+}
+
+/* The path of the one file with this ending. */
+static const char *file_with(const char *ending)
+{
+	DIR *dir = opendir(temp_path("run"));
+	const struct dirent *entry;
+	const char *found = NULL;
+
+	assert_non_null(dir);
+	while ((entry = readdir(dir)))
+		if (strlen(entry->d_name) > strlen(ending) &&
+		    strcmp(entry->d_name + strlen(entry->d_name) - strlen(ending), ending) == 0) {
+			char name[300];
+
+			snprintf(name, sizeof(name), "run/%s", entry->d_name);
+			found = temp_path(name);
+		}
+	closedir(dir);
+	return found;
+}
+
+TEST(an_acs_token_is_kept_with_its_user_expiry_and_base_path)
+{
+	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
+	px_auto(acs) struct px_acs saved = make_acs("tok", time(NULL) + 1000, "pwx/secrets");
+	px_auto(acs) struct px_acs loaded = { .token = NULL };
+
+	assert_int_equal(px_acs_save(cache, PX_ACS_SESSION, &saved), 0);
+	assert_int_equal(px_acs_load(cache, PX_ACS_SESSION, &loaded), 0);
+	assert_true(px_secret_equal(saved.token, loaded.token));
+	assert_int_equal(loaded.expiry, saved.expiry);
+	assert_string_equal(loaded.uid, "bob");
+	assert_string_equal(loaded.base_path, "pwx/secrets");
+}
+
+TEST(its_folder_and_file_are_for_their_owner_alone)
+{
+	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
+	struct stat st;
+
+	save(cache, "bob", "tok");
+	assert_int_equal(stat(temp_path("run"), &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0700);
+	assert_int_equal(stat(file_with(".acs"), &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_null(file_with(".new"));
+}
+
+TEST(its_name_is_64_hex_digits)
+{
+	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
+	const char *name;
+
+	save(cache, "bob", "tok");
+	name = strrchr(file_with(".acs"), '/') + 1;
+	assert_int_equal(strspn(name, "0123456789abcdef"), 64);
+	assert_string_equal(name + 64, ".acs");
+}
+
+TEST(each_user_has_its_own_and_so_has_the_session)
+{
+	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
+
+	save(cache, "bob", "bobs");
+	save(cache, "eve", "eves");
+	save(cache, PX_ACS_SESSION, "by hand");
+	assert_true(has(cache, "bob", "bobs"));
+	assert_true(has(cache, "eve", "eves"));
+	assert_true(has(cache, PX_ACS_SESSION, "by hand"));
+	assert_int_equal(load(cache, "mallory"), -ENOENT);
+}
+
+TEST(no_server_is_shown_the_token_of_another)
+{
+	char *fewer[] = { (char[]){ "https://m1" }, NULL };
+	char *joined[] = { (char[]){ "https://m1https://m2" }, NULL };
+	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
+	px_auto(acs_cache) struct px_acs_cache *other_url = open_other(fewer, CA);
+	px_auto(acs_cache) struct px_acs_cache *run_together = open_other(joined, CA);
+	px_auto(acs_cache) struct px_acs_cache *other_ca = open_other(urls, "another");
+
+	save(cache, "bob", "tok");
+	assert_int_equal(load(other_url, "bob"), -ENOENT);
+	assert_int_equal(load(run_together, "bob"), -ENOENT);
+	assert_int_equal(load(other_ca, "bob"), -ENOENT);
+}
+
+TEST(a_file_that_was_renamed_from_another_cluster_is_refused)
+{
+	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
+	px_auto(acs_cache) struct px_acs_cache *other = open_other(urls, "another");
+	const char *name;
+
+	save(cache, "bob", "mine");
+	name = file_with(".acs");
+	assert_int_equal(unlink(name), 0);
+	save(other, "bob", "theirs");
+	assert_int_equal(rename(file_with(".acs"), name), 0);
+	assert_int_equal(load(cache, "bob"), -EBADMSG);
+}
+
+TEST(a_token_that_expires_within_a_minute_is_none)
+{
+	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
+	px_auto(acs) struct px_acs soon = make_acs("tok", time(NULL) + PX_ACS_MARGIN - 1, NULL);
+	px_auto(acs) struct px_acs later = make_acs("tok", time(NULL) + PX_ACS_MARGIN + 60, NULL);
+
+	assert_int_equal(px_acs_save(cache, "bob", &soon), 0);
+	assert_int_equal(load(cache, "bob"), -ENOENT);
+	assert_int_equal(px_acs_save(cache, "bob", &later), 0);
+	assert_int_equal(load(cache, "bob"), 0);
+}
+
+TEST(an_expiry_that_is_unknown_or_far_off_becomes_five_days)
+{
+	const int64_t odd[] = { 0, -1, INT64_MAX };
+	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
+	size_t i;
+
+	for (i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		px_auto(acs) struct px_acs saved = make_acs("tok", odd[i], NULL);
+		px_auto(acs) struct px_acs loaded = { .token = NULL };
+
+		assert_int_equal(px_acs_save(cache, "bob", &saved), 0);
+		assert_int_equal(px_acs_load(cache, "bob", &loaded), 0);
+		assert_true(loaded.expiry <= time(NULL) + 5 * 86400);
+		assert_true(loaded.expiry >= time(NULL) + 5 * 86400 - 5);
+		assert_null(loaded.base_path);
+	}
+}
+
+TEST(a_file_that_others_can_read_is_refused)
+{
+	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
+
+	save(cache, "bob", "tok");
+	assert_int_equal(chmod(file_with(".acs"), 0640), 0);
+	assert_int_equal(load(cache, "bob"), -EPERM);
+}
+
+TEST(a_symbolic_link_is_not_followed)
+{
+	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
+	const char *name;
+
+	save(cache, "bob", "tok");
+	name = file_with(".acs");
+	assert_int_equal(rename(name, temp_path("elsewhere")), 0);
+	assert_int_equal(symlink(temp_path("elsewhere"), name), 0);
+	assert_int_equal(load(cache, "bob"), -ELOOP);
+}
+
+/* Fills the token's file with other bytes. */
+static void overwrite(const void *data, size_t len)
+{
+	int fd = open(file_with(".acs"), O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+	assert_int_equal(write(fd, data, len), len);
+	close(fd);
+}
+
+TEST(a_file_that_is_no_frame_is_refused)
+{
+	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
+
+	save(cache, "bob", "tok");
+	overwrite("", 0);
+	assert_int_equal(load(cache, "bob"), -EBADMSG);
+	overwrite("nonsense that is long enough", 28);
+	assert_int_equal(load(cache, "bob"), -EBADMSG);
+}
+
+TEST(a_frame_of_another_type_or_without_fields_is_refused)
+{
+	static const uint8_t note[] = { 'p', 'x', 'F', '1', 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
+	static const uint8_t bare[] = { 'p', 'x', 'F', '1', 32, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
+	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
+
+	save(cache, "bob", "tok");
+	overwrite(note, sizeof(note));
+	assert_int_equal(load(cache, "bob"), -EBADMSG);
+	overwrite(bare, sizeof(bare));
+	assert_int_equal(load(cache, "bob"), -ENOENT);
+}
+
+TEST(a_frame_of_this_cluster_without_a_token_is_refused)
+{
+	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
+	uint8_t bytes[PX_FRAME_HEADER + PX_FIELD_HEADER + 32];
+	int fd;
+
+	save(cache, "bob", "tok");
+	fd = open(file_with(".acs"), O_RDONLY | O_CLOEXEC);
+	assert_int_equal(read(fd, bytes, sizeof(bytes)), sizeof(bytes));
+	close(fd);
+	bytes[12] = PX_FIELD_HEADER + 32;
+	overwrite(bytes, sizeof(bytes));
+	assert_int_equal(load(cache, "bob"), -EBADMSG);
+}
+
+TEST(a_dropped_token_is_gone)
+{
+	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
+
+	save(cache, "bob", "tok");
+	assert_int_equal(px_acs_drop(cache, "bob"), 0);
+	assert_int_equal(load(cache, "bob"), -ENOENT);
+	assert_int_equal(px_acs_drop(cache, "bob"), -ENOENT);
+}
+
+TEST(dropping_all_takes_every_user_of_the_cluster_and_no_other_cluster)
+{
+	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
+	px_auto(acs_cache) struct px_acs_cache *other = open_other(urls, "another");
+	bool any = false;
+
+	save(cache, "bob", "tok");
+	save(cache, PX_ACS_SESSION, "tok");
+	save(other, "bob", "theirs");
+	assert_int_equal(px_acs_lock(cache, PX_FOREVER), 0);
+	px_acs_unlock(cache);
+	assert_int_equal(px_acs_drop_all(cache, &any), 0);
+	assert_true(any);
+	assert_int_equal(load(cache, "bob"), -ENOENT);
+	assert_int_equal(load(cache, PX_ACS_SESSION), -ENOENT);
+	assert_true(has(other, "bob", "theirs"));
+	assert_non_null(file_with(".lock"));
+	assert_int_equal(px_acs_drop_all(cache, &any), 0);
+	assert_false(any);
+}
+
+TEST(dropping_all_says_why_it_cannot)
+{
+	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
+	bool any;
+
+	save(cache, "bob", "tok");
+	no_fdopendir = (struct fault){ .times = 1, .error = EMFILE };
+	assert_int_equal(px_acs_drop_all(cache, &any), -EMFILE);
+	no_unlinkat = (struct fault){ .times = 1, .error = EROFS };
+	assert_int_equal(px_acs_drop_all(cache, &any), -EROFS);
+}
+
+TEST(a_folder_that_others_can_enter_is_not_used)
+{
+	struct px_acs_cache *cache;
+
+	assert_int_equal(mkdir(temp_path("run"), 0700), 0);
+	assert_int_equal(chmod(temp_path("run"), 0750), 0);
+	assert_int_equal(px_acs_cache_open(temp_path("run"), urls, NULL, 0, &cache), -EPERM);
+}
+
+TEST(a_folder_behind_a_symbolic_link_is_not_used)
+{
+	struct px_acs_cache *cache;
+
+	assert_int_equal(mkdir(temp_path("real"), 0700), 0);
+	assert_int_equal(symlink(temp_path("real"), temp_path("run")), 0);
+	assert_int_equal(px_acs_cache_open(temp_path("run"), urls, NULL, 0, &cache), -ENOTDIR);
+}
+
+TEST(a_folder_that_cannot_be_made_is_an_error)
+{
+	struct px_acs_cache *cache;
+
+	assert_int_equal(px_acs_cache_open(temp_path("no/such"), urls, NULL, 0, &cache), -ENOENT);
+	assert_int_equal(px_acs_cache_open(NULL, urls, NULL, 0, &cache), -ENOENT);
+}
+
+TEST(no_cache_holds_nothing_and_minds_nothing)
+{
+	px_auto(acs) struct px_acs acs = make_acs("tok", 0, NULL);
+	bool any = true;
+
+	assert_int_equal(load(NULL, "bob"), -ENOENT);
+	assert_int_equal(px_acs_save(NULL, "bob", &acs), 0);
+	assert_int_equal(px_acs_drop(NULL, "bob"), -ENOENT);
+	assert_int_equal(px_acs_drop_all(NULL, &any), 0);
+	assert_false(any);
+	assert_int_equal(px_acs_lock(NULL, 0), 0);
+	px_acs_unlock(NULL);
+	assert_int_equal(px_acs_refuse(NULL, "bob", "x", 1), 0);
+	assert_int_equal(px_acs_refused_ms(NULL, "bob", "x", 1), 0);
+	px_acs_pardon(NULL, "bob");
+}
+
+TEST(a_token_that_cannot_be_written_leaves_the_old_one)
+{
+	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
+	px_auto(acs) struct px_acs acs = make_acs("new", time(NULL) + 3600, NULL);
+
+	save(cache, "bob", "old");
+	no_renameat = (struct fault){ .times = 1, .error = ENOSPC };
+	assert_int_equal(px_acs_save(cache, "bob", &acs), -ENOSPC);
+	assert_null(file_with(".new"));
+	assert_true(has(cache, "bob", "old"));
+	assert_int_equal(rmdir(temp_path("run")), -1);
+}
+
+TEST(what_a_crash_left_behind_is_no_obstacle)
+{
+	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
+	char left[300];
+	int fd;
+
+	save(cache, "bob", "tok");
+	snprintf(left, sizeof(left), "%s", file_with(".acs"));
+	memcpy(left + strlen(left) - 4, ".new", 4);
+	fd = open(left, O_CREAT | O_WRONLY | O_CLOEXEC, 0400);
+	assert_true(fd >= 0);
+	close(fd);
+	save(cache, "bob", "newer");
+	assert_true(has(cache, "bob", "newer"));
+}
+
+TEST(a_folder_that_is_gone_is_an_error)
+{
+	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
+	px_auto(acs) struct px_acs acs = make_acs("tok", 0, NULL);
+
+	assert_int_equal(rmdir(temp_path("run")), 0);
+	assert_int_equal(px_acs_save(cache, "bob", &acs), -ENOENT);
+	assert_int_equal(px_acs_lock(cache, PX_FOREVER), -ENOENT);
+}
+
+TEST(the_lock_lets_one_in_and_the_other_waits_for_the_deadline)
+{
+	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
+	px_auto(acs_cache) struct px_acs_cache *other = open_cache();
+	int64_t start = px_now_ms();
+
+	assert_int_equal(px_acs_lock(cache, PX_FOREVER), 0);
+	assert_int_equal(px_acs_lock(cache, PX_FOREVER), 0);
+	assert_int_equal(px_acs_lock(other, px_now_ms() + 60), -ETIMEDOUT);
+	assert_true(px_now_ms() - start >= 60);
+	px_acs_unlock(cache);
+	px_acs_unlock(cache);
+	assert_int_equal(px_acs_lock(other, px_now_ms() + 60), 0);
+}
+
+TEST(the_lock_of_one_cluster_does_not_hold_up_another)
+{
+	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
+	px_auto(acs_cache) struct px_acs_cache *other = open_other(urls, "another");
+
+	assert_int_equal(px_acs_lock(cache, PX_FOREVER), 0);
+	assert_int_equal(px_acs_lock(other, px_now_ms() + 60), 0);
+}
+
+TEST(a_lock_that_fails_is_an_error_and_one_that_is_interrupted_is_not)
+{
+	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
+
+	no_flock = (struct fault){ .times = 1, .error = ENOLCK };
+	assert_int_equal(px_acs_lock(cache, PX_FOREVER), -ENOLCK);
+	no_flock = (struct fault){ .times = 1, .error = EINTR };
+	assert_int_equal(px_acs_lock(cache, PX_FOREVER), 0);
+}
+
+TEST(a_refusal_is_remembered_for_half_a_minute)
+{
+	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
+	int ms;
+
+	assert_int_equal(px_acs_refused_ms(cache, "bob", "file 1", 6), 0);
+	assert_int_equal(px_acs_refuse(cache, "bob", "file 1", 6), 0);
+	ms = px_acs_refused_ms(cache, "bob", "file 1", 6);
+	assert_in_range(ms, 1, PX_ACS_REFUSED_MS);
+	clock_ahead_ms = PX_ACS_REFUSED_MS + 1;
+	assert_int_equal(px_acs_refused_ms(cache, "bob", "file 1", 6), 0);
+	clock_ahead_ms = 0;
+}
+
+TEST(a_refusal_before_the_last_boot_counts_for_nothing)
+{
+	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
+
+	clock_ahead_ms = 1000000;
+	assert_int_equal(px_acs_refuse(cache, "bob", "file 1", 6), 0);
+	clock_ahead_ms = 0;
+	assert_int_equal(px_acs_refused_ms(cache, "bob", "file 1", 6), 0);
+}
+
+TEST(a_refusal_is_for_one_user_and_one_password_file)
+{
+	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
+
+	assert_int_equal(px_acs_refuse(cache, "bob", "file 1", 6), 0);
+	assert_int_equal(px_acs_refused_ms(cache, "eve", "file 1", 6), 0);
+	assert_int_equal(px_acs_refused_ms(cache, "bob", "file 2", 6), 0);
+	assert_int_equal(px_acs_refused_ms(cache, "bob", "file", 4), 0);
+	px_acs_pardon(cache, "bob");
+	assert_int_equal(px_acs_refused_ms(cache, "bob", "file 1", 6), 0);
+}
+
+static const char *life_dir;
+
+static int whole_life(void *arg)
+{
+	px_auto(acs_cache) struct px_acs_cache *cache = NULL;
+	px_auto(acs) struct px_acs loaded = { .token = NULL };
+	const struct px_acs *acs = arg;
+	int r;
+
+	r = px_acs_cache_open(life_dir, urls, CA, strlen(CA), &cache);
+	if (r == 0)
+		r = px_acs_save(cache, "bob", acs);
+	if (r == 0)
+		r = px_acs_load(cache, "bob", &loaded);
+	if (r == 0)
+		r = px_acs_drop(cache, "bob");
+	if (r == 0)
+		r = px_acs_refuse(cache, "bob", "x", 1);
+	return r;
+}
+
+TEST(without_memory_nothing_is_kept_and_nothing_is_lost)
+{
+	px_auto(acs) struct px_acs acs = make_acs("tok", 0, "base");
+	unsigned int n;
+
+	life_dir = temp_path("run");
+	each_allocation_may_fail(whole_life, &acs, -ENOMEM);
+	for (n = 0; n < 4; n++) {
+		no_mmap = (struct fault){ .skip = n, .times = 1, .error = ENOMEM };
+		assert_int_equal(whole_life(&acs), -ENOMEM);
+	}
+	for (n = 0; n < 5; n++) {
+		no_digest = (struct fault){ .skip = n, .times = 1, .error = ENOMEM };
+		assert_int_equal(whole_life(&acs), -ENOMEM);
+	}
+	no_mmap.times = no_digest.times = 0;
+	assert_int_equal(whole_life(&acs), 0);
+}
+
+/* Credentials. */
+
+static struct px_config config_with(const char *username_file, const char *password_file)
+{
+	struct px_config config = { .timeout = 1 };
+
+	config.username_file = username_file ? strdup(username_file) : NULL;
+	config.password_file = password_file ? strdup(password_file) : NULL;
+	return config;
+}
+
+static void clear_config(struct px_config *config)
+{
+	free(config->username_file);
+	free(config->password_file);
+}
+
+#define auto_config __attribute__((cleanup(clear_config))) struct px_config
+
+TEST(the_user_name_comes_from_its_file)
+{
+	auto_config config = config_with(temp_text("username", "portworx\n", 0644), NULL);
+	px_auto(free) char *uid = NULL;
+
+	setenv("DCOS_SECRETS_USERNAME", "other", 1);
+	assert_ok(px_login_uid(&config, &uid));
+	assert_string_equal(uid, "portworx");
+	unsetenv("DCOS_SECRETS_USERNAME");
+}
+
+TEST(or_else_from_the_environment)
+{
+	auto_config config = config_with(NULL, NULL);
+	px_auto(free) char *uid = NULL;
+
+	setenv("DCOS_SECRETS_USERNAME", "portworx", 1);
+	assert_ok(px_login_uid(&config, &uid));
+	assert_string_equal(uid, "portworx");
+	unsetenv("DCOS_SECRETS_USERNAME");
+}
+
+TEST(without_either_there_is_no_user)
+{
+	auto_config config = config_with(NULL, NULL);
+	char *uid = (char *)"untouched";
+
+	unsetenv("DCOS_SECRETS_USERNAME");
+	assert_ok(px_login_uid(&config, &uid));
+	assert_null(uid);
+	setenv("DCOS_SECRETS_USERNAME", "", 1);
+	assert_ok(px_login_uid(&config, &uid));
+	assert_null(uid);
+}
+
+TEST(a_user_name_that_is_no_line_of_text_is_refused)
+{
+	auto_config two_lines = config_with(temp_text("two", "a\nb\n", 0600), NULL);
+	auto_config empty = config_with(temp_text("empty", "\n", 0600), NULL);
+	auto_config missing = config_with(temp_path("missing"), NULL);
+	auto_config none = config_with(NULL, NULL);
+	char longest[PX_UID_MAX + 2];
+	char *uid;
+
+	assert_fails(PX_USAGE, px_login_uid(&two_lines, &uid), "control character", "two");
+	assert_fails(PX_USAGE, px_login_uid(&empty, &uid), "empty");
+	assert_fails(PX_USAGE, px_login_uid(&missing, &uid), "missing");
+	memset(longest, 'u', sizeof(longest));
+	longest[PX_UID_MAX + 1] = '\0';
+	setenv("DCOS_SECRETS_USERNAME", longest, 1);
+	assert_fails(PX_USAGE, px_login_uid(&none, &uid), "256", "DCOS_SECRETS_USERNAME");
+	unsetenv("DCOS_SECRETS_USERNAME");
+}
+
+TEST(the_password_comes_from_its_file_without_the_newline)
+{
+	auto_config config = config_with(NULL, temp_text("password", "secret\n", 0600));
+	px_auto(secret) struct px_secret *password = NULL;
+
+	assert_ok(px_login_password(&config, &password));
+	assert_int_equal(px_secret_len(password), 6);
+	assert_memory_equal(px_secret_bytes(password), "secret", 6);
+}
+
+TEST(a_password_file_that_others_can_read_is_refused)
+{
+	auto_config config = config_with(NULL, temp_text("password", "secret\n", 0644));
+	struct px_secret *password;
+
+	assert_fails(PX_USAGE, px_login_password(&config, &password), "chmod");
+}
+
+TEST(a_password_that_is_nowhere_is_asked_for)
+{
+	auto_config config = config_with(NULL, NULL);
+	struct px_secret *password;
+
+	assert_fails(PX_USAGE, px_login_password(&config, &password), "password_file",
+		     "DCOS_SECRETS_PASSWORD");
+}
+
+TEST(a_password_in_the_environment_is_taken_out_of_it)
+{
+	auto_config config = config_with(NULL, NULL);
+	px_auto(secret) struct px_secret *password = NULL, *again = NULL;
+	char *where;
+
+	setenv("DCOS_SECRETS_PASSWORD", "from outside", 1);
+	where = getenv("DCOS_SECRETS_PASSWORD");
+	assert_ok(px_login_hide_password());
+	assert_memory_equal(where, "\0\0\0\0\0\0\0\0\0\0\0", 12);
+	assert_ok(px_login_password(&config, &password));
+	assert_memory_equal(px_secret_bytes(password), "from outside", 12);
+	assert_ok(px_login_hide_password());
+	assert_ok(px_login_password(&config, &again));
+	assert_true(px_secret_equal(password, again));
+}
+
+TEST(a_password_in_the_environment_needs_locked_memory)
+{
+	auto_config config = config_with(NULL, NULL);
+	struct px_secret *password;
+
+	setenv("DCOS_SECRETS_PASSWORD", "again", 1);
+	no_mmap = (struct fault){ .times = 1, .error = ENOMEM };
+	assert_fails(PX_NOMEM, px_login_hide_password(), "out of memory");
+	assert_ok(px_login_hide_password());
+	no_mmap = (struct fault){ .times = 1, .error = ENOMEM };
+	assert_fails(PX_NOMEM, px_login_password(&config, &password), "out of memory");
+}
+
+static int get_uid(void *arg)
+{
+	px_auto(free) char *uid = NULL;
+
+	return px_login_uid(arg, &uid);
+}
+
+TEST(a_user_name_needs_memory)
+{
+	auto_config none = config_with(NULL, NULL);
+	auto_config file = config_with(temp_text("username", "u\n", 0600), NULL);
+
+	setenv("DCOS_SECRETS_USERNAME", "u", 1);
+	each_allocation_may_fail(get_uid, &none, PX_NOMEM);
+	each_allocation_may_fail(get_uid, &file, PX_NOMEM);
+	unsetenv("DCOS_SECRETS_USERNAME");
+}
+
+TEST(a_password_file_has_an_identity_that_changes_when_it_is_mended)
+{
+	auto_config config = config_with(NULL, temp_text("password", "one\n", 0600));
+	auto_config none = config_with(NULL, NULL);
+	auto_config missing = config_with(NULL, temp_path("missing"));
+	uint8_t before[PX_LOGIN_SOURCE_MAX], after[PX_LOGIN_SOURCE_MAX];
+	size_t len;
+
+	len = px_login_source(&config, before);
+	assert_int_equal(px_login_source(&config, after), len);
+	assert_memory_equal(before, after, len);
+	temp_text("password", "three\n", 0600);
+	assert_int_equal(px_login_source(&config, after), len);
+	assert_memory_not_equal(before, after, len);
+	assert_int_equal(px_login_source(&none, after), 0);
+	assert_int_equal(px_login_source(&missing, after), 0);
+}
+
+#define in_dir(test) cmocka_unit_test_setup_teardown(test, temp_dir_make, temp_dir_remove)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		in_dir(an_acs_token_is_kept_with_its_user_expiry_and_base_path),
+		in_dir(its_folder_and_file_are_for_their_owner_alone),
+		in_dir(its_name_is_64_hex_digits),
+		in_dir(each_user_has_its_own_and_so_has_the_session),
+		in_dir(no_server_is_shown_the_token_of_another),
+		in_dir(a_file_that_was_renamed_from_another_cluster_is_refused),
+		in_dir(a_token_that_expires_within_a_minute_is_none),
+		in_dir(an_expiry_that_is_unknown_or_far_off_becomes_five_days),
+		in_dir(a_file_that_others_can_read_is_refused),
+		in_dir(a_symbolic_link_is_not_followed),
+		in_dir(a_file_that_is_no_frame_is_refused),
+		in_dir(a_frame_of_another_type_or_without_fields_is_refused),
+		in_dir(a_frame_of_this_cluster_without_a_token_is_refused),
+		in_dir(a_dropped_token_is_gone),
+		in_dir(dropping_all_takes_every_user_of_the_cluster_and_no_other_cluster),
+		in_dir(dropping_all_says_why_it_cannot),
+		in_dir(a_folder_that_others_can_enter_is_not_used),
+		in_dir(a_folder_behind_a_symbolic_link_is_not_used),
+		in_dir(a_folder_that_cannot_be_made_is_an_error),
+		in_dir(no_cache_holds_nothing_and_minds_nothing),
+		in_dir(a_token_that_cannot_be_written_leaves_the_old_one),
+		in_dir(what_a_crash_left_behind_is_no_obstacle),
+		in_dir(a_folder_that_is_gone_is_an_error),
+		in_dir(the_lock_lets_one_in_and_the_other_waits_for_the_deadline),
+		in_dir(the_lock_of_one_cluster_does_not_hold_up_another),
+		in_dir(a_lock_that_fails_is_an_error_and_one_that_is_interrupted_is_not),
+		in_dir(a_refusal_is_remembered_for_half_a_minute),
+		in_dir(a_refusal_before_the_last_boot_counts_for_nothing),
+		in_dir(a_refusal_is_for_one_user_and_one_password_file),
+		in_dir(without_memory_nothing_is_kept_and_nothing_is_lost),
+		in_dir(the_user_name_comes_from_its_file),
+		in_dir(or_else_from_the_environment),
+		in_dir(without_either_there_is_no_user),
+		in_dir(a_user_name_that_is_no_line_of_text_is_refused),
+		in_dir(the_password_comes_from_its_file_without_the_newline),
+		in_dir(a_password_file_that_others_can_read_is_refused),
+		in_dir(a_password_that_is_nowhere_is_asked_for),
+		in_dir(a_password_in_the_environment_is_taken_out_of_it),
+		in_dir(a_password_in_the_environment_needs_locked_memory),
+		in_dir(a_user_name_needs_memory),
+		in_dir(a_password_file_has_an_identity_that_changes_when_it_is_mended),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
