@@ -14,9 +14,9 @@
  * keeps it from the kernel and in its utab: there systemd finds it again at shutdown.) A '=' or '-'
  * or '.' at the end stands for anything that starts so. */
 static const char *const not_ours[] = {
-	"_netdev",  "nofail",	"auto",	   "noauto", "user",	"nouser",   "users",
-	"nousers",  "owner",	"noowner", "group",  "nogroup", "defaults", "helper=",
-	"uhelper=", "comment=", "x-",	   "X-",     "user=",	NULL,
+	"nofail",   "auto",    "noauto", "user",    "nouser",	"users",   "nousers",
+	"owner",    "noowner", "group",	 "nogroup", "defaults", "helper=", "uhelper=",
+	"comment=", "x-",      "X-",	 "user=",   NULL,
 };
 
 static bool is_not_ours(const char *option)

@@ -195,9 +195,15 @@ static int set_address(struct px_http *http, const char *address, const char *po
 	bool ipv6 = strchr(address, ':') != NULL;
 	px_auto(free) char *connect_to = NULL;
 
-	if (asprintf(&http->where, ipv6 ? "[%s]:%s" : "%s:%s", address, port) < 0 ||
-	    asprintf(&connect_to, "::%s", http->where) < 0)
+	/* A string that asprintf failed to make is undefined. */
+	if (asprintf(&http->where, ipv6 ? "[%s]:%s" : "%s:%s", address, port) < 0) {
+		http->where = NULL;
 		return -ENOMEM;
+	}
+	if (asprintf(&connect_to, "::%s", http->where) < 0) {
+		connect_to = NULL;
+		return -ENOMEM;
+	}
 	http->connect_to = curl_slist_append(NULL, connect_to);
 	return http->connect_to ? 0 : -ENOMEM;
 }
@@ -235,8 +241,10 @@ static int add_header(struct curl_slist **headers, const char *name, const char 
 	px_auto(free) char *line = NULL;
 	struct curl_slist *longer;
 
-	if (asprintf(&line, "%s:%s%s", name, *value ? " " : "", value) < 0)
+	if (asprintf(&line, "%s:%s%s", name, *value ? " " : "", value) < 0) {
+		line = NULL;
 		return -ENOMEM;
+	}
 	longer = curl_slist_append(*headers, line);
 	if (!longer)
 		return -ENOMEM;
@@ -324,8 +332,10 @@ static CURLcode set_request(struct px_http *http, const struct px_http_request *
 	px_auto(free) char *url = NULL;
 	CURLcode c;
 
-	if (asprintf(&url, "%s%s", http->url, request->target) < 0)
+	if (asprintf(&url, "%s%s", http->url, request->target) < 0) {
+		url = NULL;
 		return CURLE_OUT_OF_MEMORY;
+	}
 	c = curl_easy_setopt(http->curl, CURLOPT_URL, url);
 	if (!c)
 		c = set_body(http->curl, request);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <string.h>
 
@@ -45,10 +46,10 @@ static void take_listed(FILE *passwd, FILE *group, bool taken[RANGE])
 
 static bool is_allocated(const char *dynamic, unsigned int uid)
 {
-	px_auto(free) char *path = NULL;
+	char path[PATH_MAX];
 
-	/* Out of memory: rather not this one. */
-	return asprintf(&path, "%s/%u", dynamic, uid) < 0 || access(path, F_OK) == 0;
+	snprintf(path, sizeof(path), "%s/%u", dynamic, uid);
+	return access(path, F_OK) == 0;
 }
 
 int px_sandbox_find_user(FILE *passwd, FILE *group, const char *dynamic, unsigned int start,

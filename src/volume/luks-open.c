@@ -157,7 +157,10 @@ static int deactivate(const char *name, bool deferred)
 	int r;
 
 	px_luks_listen();
-	/* A context without a device: the disk below may be dead, and reading it would hang. */
+	/*
+	 * A context without a device: else the header would be loaded. libcryptsetup 2.6 reads a
+	 * sector of the disk below all the same, and hangs if that does.
+	 */
 	r = crypt_init(&cd, NULL);
 	if (r < 0)
 		return r;

@@ -19,6 +19,11 @@ static void table_cleanup(struct libmnt_table **table)
 	mnt_unref_table(*table);
 }
 
+static void update_cleanup(struct libmnt_update **update)
+{
+	mnt_free_update(*update);
+}
+
 static void iter_cleanup(struct libmnt_iter **iter)
 {
 	mnt_free_iter(*iter);
@@ -43,6 +48,30 @@ static int prepare(struct libmnt_context *context, const struct px_mount *mount)
 	return r;
 }
 
+static bool is_mount_point(const char *target)
+{
+	__attribute__((cleanup(table_cleanup))) struct libmnt_table *table = NULL;
+
+	table = mnt_new_table_from_file("/proc/self/mountinfo");
+	return !table || mnt_table_find_target(table, target, MNT_ITER_BACKWARD);
+}
+
+/*
+ * Options for userspace (_netdev) get a line in utab from libmount here, and another from mount(8),
+ * which knows the raw device alone; umount(8) forgets one of the two. What is left of the last
+ * time goes now, or utab would grow with each mount.
+ */
+static void forget_last_time(const char *target)
+{
+	__attribute__((cleanup(update_cleanup))) struct libmnt_update *update = NULL;
+
+	if (is_mount_point(target))
+		return;
+	update = mnt_new_update();
+	if (update && mnt_update_set_fs(update, 0, target, NULL) == 0)
+		mnt_update_table(update, NULL);
+}
+
 enum px_status px_mount(const struct px_mount *mount)
 {
 	__attribute__((cleanup(context_cleanup))) struct libmnt_context *context;
@@ -58,6 +87,8 @@ enum px_status px_mount(const struct px_mount *mount)
 	if (r)
 		return px_fail(PX_MOUNT, "cannot mount %s on %s: %s", mount->source, mount->target,
 			       strerror(-r));
+	if (!mount->fake && !mount->no_mtab && !mount->target_ns)
+		forget_last_time(mount->target);
 	r = mnt_context_mount(context);
 	if (!mnt_context_get_excode(context, r, why, sizeof(why)))
 		return PX_OK;

@@ -1040,7 +1040,7 @@ TEST(libcryptsetups_remarks_are_for_the_curious)
 	px_luks_free(&luks);
 }
 
-TEST(deactivation_needs_neither_force_nor_the_disk)
+TEST(deactivation_needs_neither_force_nor_the_header)
 {
 	assert_ok(px_luks_deactivate("pxenc-x", false));
 	assert_int_equal(deactivation.count, 1);
@@ -1169,7 +1169,7 @@ int main(void)
 		cmocka_unit_test_setup(activation_uses_the_named_slot_and_the_flags, prepare),
 		cmocka_unit_test_setup(activation_fails_with_the_cause, prepare),
 		cmocka_unit_test_setup(libcryptsetups_remarks_are_for_the_curious, prepare),
-		cmocka_unit_test_setup(deactivation_needs_neither_force_nor_the_disk, prepare),
+		cmocka_unit_test_setup(deactivation_needs_neither_force_nor_the_header, prepare),
 		cmocka_unit_test_setup(deactivation_of_what_is_mounted_is_not_tried, prepare),
 		cmocka_unit_test_setup(deactivation_fails_with_the_cause, prepare),
 		cmocka_unit_test_setup(deferred_deactivation_does_not_wait, prepare),

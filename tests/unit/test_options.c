@@ -117,11 +117,6 @@ TEST(what_is_for_mount_systemd_and_udisks_is_dropped)
 			 NULL);
 }
 
-TEST(netdev_goes_to_libmount_so_that_systemd_finds_it_in_utab)
-{
-	check_filesystem("_netdev,noatime", "_netdev,noatime");
-}
-
 TEST(names_that_only_begin_like_a_dropped_option_are_kept)
 {
 	check_filesystem("autodefrag,user_xattr,grpid,group_id=5,users2,nofailover",
@@ -302,7 +297,6 @@ int main(void)
 		cmocka_unit_test(what_is_not_ours_is_for_the_filesystem_in_its_order),
 		cmocka_unit_test(ro_and_discard_are_for_the_mapping_and_the_filesystem),
 		cmocka_unit_test(what_is_for_mount_systemd_and_udisks_is_dropped),
-		cmocka_unit_test(netdev_goes_to_libmount_so_that_systemd_finds_it_in_utab),
 		cmocka_unit_test(names_that_only_begin_like_a_dropped_option_are_kept),
 		cmocka_unit_test(netdev_goes_to_libmount_so_that_systemd_finds_it_in_utab),
 		cmocka_unit_test(names_that_only_begin_like_one_of_ours_are_the_filesystems),

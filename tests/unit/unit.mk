@@ -150,7 +150,8 @@ tests_unit_test_luks_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=crypt_keyslot_set_encryption -Wl,--wrap=crypt_keyslot_add_by_volume_key \
 	-Wl,--wrap=crypt_token_json_set -Wl,--wrap=crypt_metadata_locking \
 	-Wl,--wrap=crypt_activate_by_passphrase -Wl,--wrap=crypt_deactivate_by_name \
-	-Wl,--wrap=fstat -Wl,--wrap=lseek -Wl,--wrap=pread
+	-Wl,--wrap=fstat -Wl,--wrap=lseek -Wl,--wrap=pread -Wl,--wrap=px_seal_verify \
+	-Wl,--wrap=open
 tests_unit_test_luks_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_mapping_SOURCES = tests/unit/test_mapping.c $(unit_support)

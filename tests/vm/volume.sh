@@ -104,7 +104,10 @@ fstab() {
     check 'mount -a mounts the fstab line' mount -a
     check 'mount -a twice is harmless' mount -a
     check_equal 'and mounts it once' "$(findmnt -n -o TARGET /mnt/a | wc -l)" 1
+    check_match 'systemd finds _netdev beside the mount' "$(cat /run/mount/utab)" '^SRC=/dev/mapper/.* OPTS=.*_netdev'
     umount /mnt/a
+    for _ in 1 2 3; do mount /mnt/a && umount /mnt/a; done
+    check 'and what is kept there does not grow from mount to mount' test "$(wc -l </run/mount/utab)" -le 1
     rm /etc/fstab
     mapping_gone
 }
