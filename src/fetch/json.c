@@ -3,6 +3,7 @@
 
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
 
 #include "pxenc/dcos.h"
@@ -11,21 +12,27 @@
 /* Year 9999: no token lives longer, and a double holds it exactly. */
 #define EXPIRY_MAX 253402300799.0
 
-/* The strings were secrets, whatever they were named. */
-static void wipe(cJSON *item)
+static bool out_of_memory;
+
+static void *note_failure(size_t size)
 {
-	for (; item; item = item->next) {
-		if (item->valuestring)
-			px_wipe_string(item->valuestring);
-		wipe(item->child);
-	}
+	void *memory = malloc(size);
+
+	out_of_memory = out_of_memory || !memory;
+	return memory;
+}
+
+/* What cJSON frees were secrets, or pieces of them. */
+static void wipe_and_free(void *memory)
+{
+	if (memory)
+		explicit_bzero(memory, malloc_usable_size(memory));
+	free(memory);
 }
 
 static void json_cleanup(cJSON **json)
 {
-	wipe(*json);
 	cJSON_Delete(*json);
-	*json = NULL;
 }
 
 #define auto_json __attribute__((cleanup(json_cleanup))) cJSON
@@ -55,27 +62,32 @@ static size_t without_trailing_space(const char *text, size_t len)
 }
 
 /*
- * The whole text as one JSON object, or NULL. It must end with its brace before cJSON sees it:
- * cJSON up to 1.7.18 reads a byte too far in a text that ends with a comma.
+ * The whole text as one JSON object, or -EBADMSG. It must end with its brace before cJSON sees
+ * it: cJSON up to 1.7.18 reads a byte too far in a text that ends with a comma.
  */
-static cJSON *parse_any(const char *text, size_t len)
+static int parse_any(const char *text, size_t len, cJSON **ret_json)
 {
+	cJSON_Hooks hooks = { .malloc_fn = note_failure, .free_fn = wipe_and_free };
 	const char *end = text;
 	cJSON *json;
 
 	len = without_trailing_space(text, len);
 	if (!len || text[len - 1] != '}')
-		return NULL;
+		return -EBADMSG;
+	out_of_memory = false;
+	cJSON_InitHooks(&hooks);
 	json = cJSON_ParseWithLengthOpts(text, len, &end, 0);
-	if (!json || (end == text + len && cJSON_IsObject(json)))
-		return json;
-	json_cleanup(&json);
-	return NULL;
+	if (json && end == text + len && cJSON_IsObject(json)) {
+		*ret_json = json;
+		return 0;
+	}
+	cJSON_Delete(json);
+	return out_of_memory ? -ENOMEM : -EBADMSG;
 }
 
-static cJSON *parse(const char *text, size_t len)
+static int parse(const char *text, size_t len, cJSON **ret_json)
 {
-	return has_nul(text, len) ? NULL : parse_any(text, len);
+	return has_nul(text, len) ? -EBADMSG : parse_any(text, len, ret_json);
 }
 
 /* The string member of an object, or NULL. */
@@ -86,9 +98,14 @@ static const char *string_member(const cJSON *json, const char *name)
 
 static int take_member(const char *text, size_t len, const char *name, struct px_secret **ret_value)
 {
-	auto_json *json = parse(text, len);
-	const char *value = string_member(json, name);
+	auto_json *json = NULL;
+	const char *value;
+	int r;
 
+	r = parse(text, len, &json);
+	if (r < 0)
+		return r;
+	value = string_member(json, name);
 	if (!value)
 		return -EBADMSG;
 	return px_secret_from(value, strlen(value), ret_value);
@@ -156,11 +173,15 @@ static int append_paths(const cJSON *array, struct px_secret *list)
 
 int px_dcos_parse_list(const char *json, size_t len, struct px_secret **ret_list)
 {
-	auto_json *answer = parse(json, len);
-	const cJSON *array = cJSON_GetObjectItemCaseSensitive(answer, "array");
 	px_auto(secret) struct px_secret *list = NULL;
+	auto_json *answer = NULL;
+	const cJSON *array;
 	int r;
 
+	r = parse(json, len, &answer);
+	if (r < 0)
+		return r;
+	array = cJSON_GetObjectItemCaseSensitive(answer, "array");
 	if (!cJSON_IsArray(array))
 		return -EBADMSG;
 	/* A path loses two quotes and a comma or bracket, and gets a NUL: the list is shorter. */
@@ -177,12 +198,15 @@ int px_dcos_parse_portworx(const char *value, size_t len, const char *path,
 			   struct px_secret **ret_member)
 {
 	const char *slash = strrchr(path, '/');
-	const char *member = NULL;
 	auto_json *json = NULL;
+	const char *member;
+	int r;
 
 	if (!len || value[0] != '{')
 		return -ENOENT;
-	json = parse_any(value, len);
+	r = parse_any(value, len, &json);
+	if (r < 0)
+		return r == -ENOMEM ? r : -ENOENT;
 	member = string_member(json, path);
 	if (!member)
 		member = string_member(json, slash ? slash + 1 : path);
@@ -195,17 +219,23 @@ int px_dcos_parse_portworx(const char *value, size_t len, const char *path,
 
 bool px_dcos_error_says(const char *body, size_t len, const char *text)
 {
-	auto_json *json = parse(body, len);
-	const char *description = string_member(json, "description");
+	auto_json *json = NULL;
+	const char *description;
 
+	if (parse(body, len, &json) < 0)
+		return false;
+	description = string_member(json, "description");
 	return description && strcasestr(description, text);
 }
 
 int64_t px_json_expiry(const char *json, size_t len)
 {
-	auto_json *claims = parse(json, len);
-	double expiry = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(claims, "exp"));
+	auto_json *claims = NULL;
+	double expiry;
 
+	if (parse(json, len, &claims) < 0)
+		return 0;
+	expiry = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(claims, "exp"));
 	/* Not a number compares false. */
 	return expiry >= 1 && expiry <= EXPIRY_MAX ? (int64_t)expiry : 0;
 }

@@ -218,7 +218,7 @@ format_refusals() {
     before=$(sha256sum "$IMAGE")
     fails_with 'format with a missing secret: status 9' 9 'nowhere' pxenc format "$IMAGE" --secret nowhere
     for value in 'newline\n' 'nul\0byte' "$(head -c 600 /dev/zero | tr '\0' x)"; do
-        printf "$value" | pxenc secrets create unfit --value-file -
+        printf %b "$value" | pxenc secrets create unfit --value-file -
         fails_with "format with a value that cannot be typed (${value:0:8}): status 1" 1 'unfit' pxenc format "$IMAGE" --secret unfit
         pxenc secrets delete unfit --force
     done

@@ -80,10 +80,10 @@ network() {
     check 'the open was traced with both processes' test "$(find "$T_DIR/trace" -name 'open.*' | wc -l)" -ge 2
     fetch=$(traces_of pxenc-fetch open)
     parent=$(traces_of pxenc open | grep -vxF "$fetch")
-    check_equal 'the process with privileges opens no socket' "$(grep -cE '^(socket|connect|bind)\(' $parent)" 0
-    check_match 'pxenc-fetch does' "$(cat $fetch)" '^connect\('
-    check_not 'with an ACS token in the cache, no password is handed over' grep -aF "$PASSWORD" $parent $fetch
-    check_not 'the TLS session never reaches the parent' grep -qE 'read\([0-9]+, "\\26\\3' $parent
+    check_equal 'the process with privileges opens no socket' "$(grep -cE '^(socket|connect|bind)\(' "$parent")" 0
+    check_match 'pxenc-fetch does' "$(cat "$fetch")" '^connect\('
+    check_not 'with an ACS token in the cache, no password is handed over' grep -aF "$PASSWORD" "$parent" "$fetch"
+    check_not 'the TLS session never reaches the parent' grep -qE 'read\([0-9]+, "\\26\\3' "$parent"
     check_equal 'pxenc links no network library' "$(ldd "$(command -v pxenc)" | grep -cE 'libcurl|libnghttp|libssl|libssh|libldap|librtmp')" 0
 }
 

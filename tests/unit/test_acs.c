@@ -693,7 +693,7 @@ static int get_uid(void *arg)
 {
 	px_auto(free) char *uid = NULL;
 
-	return px_login_uid(arg, &uid);
+	return (int)px_login_uid(arg, &uid);
 }
 
 TEST(a_user_name_needs_memory)

@@ -321,6 +321,7 @@ TEST(tls_is_always_verified_and_nothing_leads_elsewhere)
 {
 	auto_http *http = new_http(NULL);
 
+	assert_non_null(http);
 	assert_int_equal(value_of(CURLOPT_SSL_VERIFYPEER), 1);
 	assert_int_equal(value_of(CURLOPT_SSL_VERIFYHOST), 2);
 	assert_int_equal(value_of(CURLOPT_SSLVERSION), CURL_SSLVERSION_TLSv1_2);
@@ -593,9 +594,10 @@ TEST(an_exchange_needs_memory)
 	px_auto(secret) struct px_secret *body = NULL;
 	struct px_http_request request = plain_get;
 	static char bytes[40000];
-	auto_http *http = oom_http = new_http(NULL);
+	auto_http *http = new_http(NULL);
 	unsigned int n;
 
+	oom_http = http;
 	assert_int_equal(px_secret_from("{}", 2, &body), 0);
 	request.content_type = "text/plain";
 	request.body = request.acs = body;

@@ -8,7 +8,7 @@ T_DIR=$(mktemp -d)
 . "$here/lib.sh"
 A=/dev/vdb
 
-no_mappings() { ! ls /sys/block/ | grep -q '^dm-'; }
+no_mappings() { ! compgen -G '/sys/block/dm-*' >/dev/null; }
 
 setup() {
     bash "$here/certs.sh" "$T_DIR/certs"

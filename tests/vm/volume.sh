@@ -29,7 +29,7 @@ setup() {
     mkdir -p /mnt/a /mnt/b
 }
 
-no_mappings() { ! ls /sys/block/ | grep -q '^dm-'; }
+no_mappings() { ! compgen -G '/sys/block/dm-*' >/dev/null; }
 mapping_gone() { wait_for 5 no_mappings; }
 mounted_fs() { findmnt -n -o FSTYPE "$1"; }
 wipe() { wipefs -aq "$1"; dd if=/dev/zero of="$1" bs=1M count=20 conv=notrunc status=none; }
