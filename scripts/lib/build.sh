@@ -21,8 +21,14 @@ px_configure() {
     echo "$*" >"$dir/.configured"
 }
 
+# px_make DIR: all, and then what the tests need. Not in one make: automake's "all" is a make of its
+# own, and the two would trip over each other's files.
+px_make() {
+    make -s -j"$(nproc)" -C "$1" all && make -s -j"$(nproc)" -C "$1" check-programs
+}
+
 # px_build DIR: what is installed, and the programs that tests and the demo use.
 px_build() {
     echo "# building in $1"
-    px_configure "$1" && make -s -j"$(nproc)" -C "$1" all check-programs
+    px_configure "$1" && px_make "$1"
 }

@@ -13,12 +13,12 @@ lines_of() {
         awk -v part="src/$1/" '
             /^File/ { file = $0; gsub(/^File .|.$/, "", file) }
             /^Lines executed/ && index(file, part) {
-                split($0, f, /[:%]/); n = $NF
+                split($0, field, /[:%]/); n = $NF
                 sub(/.*src\//, "src/", file)
-                if (!(file in best) || f[2] > best[file]) best[file] = f[2]
+                if (!(file in best) || field[2] + 0 > best[file] + 0) best[file] = field[2]
                 total[file] = n
             }
-            END { for (f in total) print f, total[f], best[f] }' | sort
+            END { for (name in total) print name, total[name], best[name] }' | sort
 }
 
 for part in core store fetch volume; do

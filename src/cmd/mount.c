@@ -23,7 +23,7 @@ struct arguments {
 	int verbose;
 };
 
-static int usage(void)
+static enum px_status usage(void)
 {
 	fprintf(stderr, "usage: mount.pxenc DEVICE DIR [-fnrsvw] [-o OPTIONS] [-t pxenc.FSTYPE] "
 			"[-N NAMESPACE]\n");

@@ -72,7 +72,7 @@ static void make_printable(char *text)
 }
 
 /* One write(2) per line, so that lines of several processes do not mix. */
-static void emit(const char *prefix, const char *fmt, va_list args)
+static void PX_PRINTF(2, 0) emit(const char *prefix, const char *fmt, va_list args)
 {
 	char line[LINE_MAX_BYTES];
 	size_t used;

@@ -18,7 +18,7 @@ int main(void)
 	signal(SIGPIPE, SIG_IGN);
 	r = px_sandbox_enter(parent, px_http_init, &report);
 	if (r < 0) {
-		r = px_fetch_refuse(STDOUT_FILENO, report.step, -r);
+		px_fetch_refuse(STDOUT_FILENO, report.step, -r);
 		return EXIT_FAILURE;
 	}
 	return px_fetch_serve(STDIN_FILENO, STDOUT_FILENO, report.unlocked);

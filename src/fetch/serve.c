@@ -93,7 +93,7 @@ static enum px_status want_login(void *arg, struct px_credentials *ret_credentia
 	struct px_frame want;
 	int r;
 
-	note(arg, PX_NOTE_DOING, "waiting for another pxenc to log in");
+	note(arg, PX_NOTE_DOING, "waiting for credentials");
 	r = px_frame_new(PX_FRAME_WANT_LOGIN, talk->seq, 0, &want);
 	if (r == 0)
 		r = send_frame(talk->out, &want, 0);
@@ -397,7 +397,7 @@ int px_fetch_serve(int in, int out, bool unlocked)
 	st = begin_session(&frame, &talk, &cause);
 	px_frame_clear(&frame);
 	if (st) {
-		r = send_answer(out, 0, st, cause.text);
+		send_answer(out, 0, st, cause.text);
 		return EXIT_FAILURE;
 	}
 	return serve_requests(&talk) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

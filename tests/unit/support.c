@@ -202,7 +202,8 @@ void *__wrap_reallocarray(void *old, size_t n, size_t size)
 }
 
 /* The string is left undefined by a failure, as the manual page warns. */
-static int failing_vasprintf(char **ret, const char *fmt, va_list args)
+static int __attribute__((format(printf, 2, 0)))
+failing_vasprintf(char **ret, const char *fmt, va_list args)
 {
 	if (!fault_hits(&allocation))
 		return vasprintf(ret, fmt, args);
