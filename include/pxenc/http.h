@@ -114,8 +114,8 @@ enum px_status px_route_ask(struct px_route *route, const struct px_http_request
 			    struct px_cause *cause) PX_MUST_CHECK;
 
 /*
- * Whether the last failure asks for a new sandbox: a name did not resolve, and Landlock shuts out
- * /etc/resolv.conf, since a network manager replaced it. Never after a question got lost.
+ * Whether the last failure asks for a new sandbox: a name did not resolve, and this one is
+ * outdated. Never after a question got lost, since that must not be forgotten.
  */
 bool px_route_is_stale(const struct px_route *route);
 

@@ -17,8 +17,8 @@
 
 /*
  * 0 when path is well formed after one leading slash: at most PX_PATH_MAX bytes, no empty, "."
- * or ".." component, no percent sign, no backslash, '?', '#', white space or control character.
- * A trailing slash makes an empty component.
+ * or ".." component, no percent sign, backslash, '?', '#' or space, and only what is printable
+ * (printable.h). A trailing slash makes an empty component.
  */
 int px_path_check(const char *path) PX_MUST_CHECK;
 

@@ -60,7 +60,13 @@ int px_sandbox_seccomp(void) PX_MUST_CHECK;
 int px_sandbox_find_user(FILE *passwd, FILE *group, const char *dynamic, unsigned int start,
 			 uid_t *ret_uid, gid_t *ret_gid) PX_MUST_CHECK;
 
-/* Whether a file that everybody may read is shut out: it was replaced after Landlock was set up. */
+/*
+ * Whether a file that the resolver or TLS needs is shut out, though everybody may read it: it was
+ * made or replaced after Landlock was set up, as network managers do with /etc/resolv.conf.
+ */
+bool px_sandbox_is_outdated(void);
+
+/* The same for one file. */
 bool px_sandbox_shuts_out(const char *file);
 
 #endif

@@ -12,6 +12,9 @@ size_t px_strv_len(char *const *strv);
 /* Appends a copy of text. -ENOMEM leaves the list as it was. */
 int px_strv_add(char ***strv, const char *text) PX_MUST_CHECK;
 
+/* All in one text, with separator between them; allocated, "" for an empty list. NULL: ENOMEM. */
+char *px_strv_join(char *const *strv, const char *separator) PX_MUST_CHECK;
+
 /* Sorts by byte values. */
 void px_strv_sort(char **strv);
 

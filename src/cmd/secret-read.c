@@ -6,6 +6,7 @@
 #include "pxenc/cmd.h"
 #include "pxenc/file.h"
 #include "pxenc/log.h"
+#include "pxenc/printable.h"
 #include "pxenc/session.h"
 #include "pxenc/strv.h"
 
@@ -54,12 +55,15 @@ static enum px_status print_json(char *const *paths)
 	return PX_OK;
 }
 
+/* As text, a line is a path: other people's names must not make two of one, or worse. */
 static enum px_status print_list(char *const *paths, bool json)
 {
 	if (json)
 		return print_json(paths);
-	for (; paths && *paths; paths++)
+	for (; paths && *paths; paths++) {
+		px_make_printable(*paths);
 		puts(*paths);
+	}
 	return PX_OK;
 }
 

@@ -1,125 +1,50 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-#include <cjson/cJSON.h>
+#include "status.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "pxenc/cmd.h"
-#include "pxenc/dm.h"
 #include "pxenc/driver.h"
 #include "pxenc/log.h"
 #include "pxenc/mapping.h"
 #include "pxenc/mount.h"
-#include "pxenc/peek.h"
 #include "pxenc/strv.h"
 
-/* One line of the answer: an open volume, or a closed one that was asked for. */
-struct row {
-	char *name;   /* of the mapping; NULL: closed */
-	char *device; /* below */
-	struct px_peek header;
-	bool has_header;
-	struct px_dm_crypt crypt;
-	bool has_crypt;
-	char *driver;
-	char **mounts;
-	bool suspended, readonly;
+struct rows {
+	struct px_row *list;
+	size_t count;
 };
 
-static void row_cleanup(struct row *row)
+static void rows_cleanup(struct rows *rows)
 {
-	free(row->name);
-	free(row->device);
-	px_dm_crypt_clear(&row->crypt);
-	free(row->driver);
-	px_strv_free(&row->mounts);
-}
+	size_t i;
 
-#define auto_row __attribute__((cleanup(row_cleanup))) struct row
-
-static const char *state_of(const struct row *row)
-{
-	if (!row->name)
-		return "closed";
-	if (row->suspended)
-		return "suspended";
-	if (row->has_crypt && row->crypt.deferred)
-		return "deferred";
-	return "open";
-}
-
-static const char *cipher_of(const struct row *row)
-{
-	if (row->has_crypt)
-		return row->crypt.cipher;
-	return row->has_header ? row->header.cipher : NULL;
-}
-
-static unsigned int bits_of(const struct row *row)
-{
-	if (row->has_crypt)
-		return row->crypt.key_bits;
-	return row->has_header ? row->header.key_bits : 0;
-}
-
-static const char *secret_of(const struct row *row)
-{
-	return row->has_header && *row->header.secret ? row->header.secret : NULL;
-}
-
-static const char *or_dash(const char *text)
-{
-	return text ? text : "-";
-}
-
-static void print_row(const struct row *row)
-{
-	px_auto(free) char *cipher = NULL;
-
-	if (cipher_of(row) && asprintf(&cipher, "%s/%u", cipher_of(row), bits_of(row)) < 0)
-		cipher = NULL;
-	printf("%-42s %-14s %-9s %-20s %-16s %-30s %s\n", or_dash(row->name), or_dash(row->device),
-	       state_of(row), or_dash(cipher), or_dash(row->driver), or_dash(secret_of(row)),
-	       row->mounts ? row->mounts[0] : "-");
-	for (size_t i = 1; i < px_strv_len(row->mounts); i++)
-		printf("%136s %s\n", "", row->mounts[i]);
-}
-
-static void add_text(cJSON *object, const char *name, const char *text)
-{
-	if (text)
-		cJSON_AddStringToObject(object, name, text);
-	else
-		cJSON_AddNullToObject(object, name);
-}
-
-static cJSON *row_to_json(const struct row *row)
-{
-	cJSON *object = cJSON_CreateObject(), *mounts;
-	char *const *mount;
-
-	add_text(object, "name", row->name);
-	add_text(object, "device", row->device);
-	add_text(object, "uuid", row->has_header ? row->header.uuid : NULL);
-	add_text(object, "state", state_of(row));
-	add_text(object, "cipher", cipher_of(row));
-	cJSON_AddNumberToObject(object, "key_bits", bits_of(row));
-	add_text(object, "driver", row->driver);
-	add_text(object, "secret", secret_of(row));
-	cJSON_AddBoolToObject(object, "readonly", row->readonly);
-	if (row->has_crypt) {
-		cJSON_AddBoolToObject(object, "key_in_keyring", row->crypt.keyring);
-		cJSON_AddBoolToObject(object, "discard", row->crypt.discard);
-		cJSON_AddNumberToObject(object, "sector_size", row->crypt.sector_size);
+	for (i = 0; i < rows->count; i++) {
+		free(rows->list[i].name);
+		free(rows->list[i].device);
+		px_dm_crypt_clear(&rows->list[i].crypt);
+		free(rows->list[i].driver);
+		px_strv_free(&rows->list[i].mounts);
 	}
-	mounts = cJSON_AddArrayToObject(object, "mounts");
-	for (mount = row->mounts; mount && *mount; mount++)
-		cJSON_AddItemToArray(mounts, cJSON_CreateString(*mount));
-	return object;
+	free(rows->list);
 }
 
-static enum px_status look_at_mapping(const struct px_mapping *mapping, struct row *row)
+/* A new, empty row at the end; NULL: out of memory. */
+static struct px_row *add_row(struct rows *rows)
+{
+	struct px_row *grown = reallocarray(rows->list, rows->count + 1, sizeof(*grown));
+
+	if (!grown)
+		return NULL;
+	rows->list = grown;
+	memset(&grown[rows->count], 0, sizeof(*grown));
+	return &grown[rows->count++];
+}
+
+static enum px_status look_at_mapping(const struct px_mapping *mapping, struct px_row *row)
 {
 	px_auto(free) char *source = NULL;
 
@@ -132,7 +57,7 @@ static enum px_status look_at_mapping(const struct px_mapping *mapping, struct r
 	row->readonly = mapping->readonly;
 	row->has_header = row->device && px_peek(row->device, &row->header) == 0;
 	row->has_crypt = px_dm_crypt(mapping->name, &row->crypt) == 0;
-	if (cipher_of(row) && px_driver_of(cipher_of(row), &row->driver) == -ENOMEM)
+	if (row->has_crypt && px_driver_of(row->crypt.cipher, &row->driver) == -ENOMEM)
 		return px_nomem();
 	if (px_mount_targets(source, mapping->devno, &row->mounts) < 0)
 		return px_nomem();
@@ -140,7 +65,7 @@ static enum px_status look_at_mapping(const struct px_mapping *mapping, struct r
 }
 
 /* A device that is not open still has a header to show. */
-static enum px_status look_at_device(const char *device, struct row *row)
+static enum px_status look_at_device(const char *device, struct px_row *row)
 {
 	int r = px_peek(device, &row->header);
 
@@ -154,7 +79,7 @@ static enum px_status look_at_device(const char *device, struct row *row)
 	return row->device ? PX_OK : px_nomem();
 }
 
-static enum px_status find_one(const char *what, struct row *row)
+static enum px_status find_one(const char *what, struct px_row *row)
 {
 	px_auto(mapping) struct px_mapping mapping = { 0 };
 	struct stat st;
@@ -175,77 +100,61 @@ static enum px_status find_one(const char *what, struct row *row)
 	return px_fail(PX_NO_VOLUME, "there is no mapping %s", what);
 }
 
-/* Prints a row now, or adds it to the array. */
-static void show(const struct row *row, cJSON *array)
-{
-	if (array)
-		cJSON_AddItemToArray(array, row_to_json(row));
-	else
-		print_row(row);
-}
-
-static enum px_status show_named(char *const *names, cJSON *array)
+static enum px_status find_named(char *const *names, struct rows *rows)
 {
 	enum px_status st, worst = PX_OK;
 
 	for (; *names; names++) {
-		auto_row row = { 0 };
+		struct px_row *row = add_row(rows);
 
-		st = find_one(*names, &row);
-		if (st)
+		if (!row)
+			return px_nomem();
+		st = find_one(*names, row);
+		if (st) {
 			worst = st;
-		else
-			show(&row, array);
+			rows->count--;
+		}
 	}
 	return worst;
 }
 
-static enum px_status show_all(cJSON *array)
+static enum px_status look_at_all(const struct px_mapping *list, size_t count, struct rows *rows)
+{
+	enum px_status st = PX_OK;
+	size_t i;
+
+	for (i = 0; i < count && !st; i++) {
+		struct px_row *row = add_row(rows);
+
+		st = row ? look_at_mapping(&list[i], row) : px_nomem();
+	}
+	return st;
+}
+
+static enum px_status find_all(struct rows *rows)
 {
 	struct px_mapping *list = NULL;
-	enum px_status st = PX_OK;
-	size_t i, count = 0;
+	enum px_status st;
+	size_t count = 0;
 	int r;
 
 	r = px_mapping_list(&list, &count);
 	if (r < 0)
 		return px_fail(PX_KERNEL, "cannot look for mappings in /sys: %s", strerror(-r));
-	for (i = 0; i < count && !st; i++) {
-		auto_row row = { 0 };
-
-		st = look_at_mapping(&list[i], &row);
-		if (!st)
-			show(&row, array);
-	}
+	st = look_at_all(list, count, rows);
 	px_mapping_list_free(&list, count);
 	return st;
 }
 
-static enum px_status print_json(cJSON *array)
-{
-	px_auto(free) char *text = cJSON_Print(array);
-
-	if (!text)
-		return px_nomem();
-	puts(text);
-	return PX_OK;
-}
-
 static enum px_status status(char *const *names, bool json)
 {
-	cJSON *array = json ? cJSON_CreateArray() : NULL;
-	enum px_status st, printed = PX_OK;
+	__attribute__((cleanup(rows_cleanup))) struct rows rows = { NULL, 0 };
+	enum px_status st, shown;
 
-	if (json && !array)
-		return px_nomem();
-	if (!json)
-		printf("%-42s %-14s %-9s %-20s %-16s %-30s %s\n", "NAME", "DEVICE", "STATE",
-		       "CIPHER/BITS", "DRIVER", "SECRET", "MOUNTED ON");
-	st = *names ? show_named(names, array) : show_all(array);
-	if (json)
-		printed = print_json(array);
-	cJSON_Delete(array);
-	return st ? st : printed;
+	st = *names ? find_named(names, &rows) : find_all(&rows);
+	shown = json ? px_rows_show_json(rows.list, rows.count)
+		     : px_rows_show_table(rows.list, rows.count);
+	return st ? st : shown;
 }
 
 enum px_status px_cmd_status(int argc, char **argv)

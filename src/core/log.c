@@ -8,6 +8,7 @@
 
 #include "pxenc/clock.h"
 #include "pxenc/file.h"
+#include "pxenc/printable.h"
 
 #define LINE_MAX_BYTES 1024
 
@@ -28,49 +29,6 @@ void px_log_set_sink(void (*sink)(const char *line))
 	log_state.sink = sink;
 }
 
-/* The bytes that the UTF-8 character at p takes; 0: these bytes are none. */
-static size_t character_length(const unsigned char *p)
-{
-	size_t i, len = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
-
-	if (*p > 0xf4)
-		return 0;
-	for (i = 1; i < len; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xf0 && p[1] < 0x90))
-		return 0; /* overlong */
-	if ((*p == 0xed && p[1] >= 0xa0) || (*p == 0xf4 && p[1] >= 0x90))
-		return 0; /* a surrogate; beyond Unicode */
-	return len;
-}
-
-/* Control characters could drive a terminal or forge a line of the journal: C0, C1, the line
- * separators, and those that turn the direction of what follows. */
-static bool is_control(const unsigned char *p)
-{
-	if (*p < 0x20 || *p == 0x7f || (*p == 0xc2 && p[1] < 0xa0))
-		return true;
-	return *p == 0xe2 && ((p[1] == 0x80 && p[2] >= 0xa8 && p[2] <= 0xae) ||
-			      (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
-}
-
-/* Bytes that are no UTF-8 go too: a lone 0x9b is a control character for many a terminal. */
-static void make_printable(char *text)
-{
-	unsigned char *p = (unsigned char *)text;
-
-	while (*p) {
-		size_t len = character_length(p);
-
-		if (!len || is_control(p)) {
-			len = len ? len : 1;
-			memset(p, '?', len);
-		}
-		p += len;
-	}
-}
-
 /* One write(2) per line, so that lines of several processes do not mix. */
 static void PX_PRINTF(2, 0) emit(const char *prefix, const char *fmt, va_list args)
 {
@@ -85,7 +43,7 @@ static void PX_PRINTF(2, 0) emit(const char *prefix, const char *fmt, va_list ar
 	n = vsnprintf(line + used, sizeof(line) - used - 1, fmt, args);
 	if (n < 0)
 		return;
-	make_printable(line);
+	px_make_printable(line);
 	if (log_state.sink) {
 		log_state.sink(line);
 		return;

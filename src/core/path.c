@@ -5,17 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pxenc/printable.h"
+
 static const char *skip_slash(const char *path)
 {
 	return path[0] == '/' ? path + 1 : path;
 }
 
+/* Not even in UTF-8 may a path hold what would drive a terminal that it is shown on. */
 static bool has_bad_character(const char *path)
 {
-	for (; *path; path++)
-		if ((unsigned char)*path <= ' ' || *path == 0x7f || strchr("%\\?#", *path))
-			return true;
-	return false;
+	return path[strcspn(path, " %\\?#")] || !px_is_printable(path);
 }
 
 /* Whether a component of this length at p is "." or "..". */

@@ -32,6 +32,21 @@ int px_strv_add(char ***strv, const char *text)
 	return 0;
 }
 
+char *px_strv_join(char *const *strv, const char *separator)
+{
+	size_t i, n = px_strv_len(strv), size = 1;
+	char *text;
+
+	for (i = 0; i < n; i++)
+		size += strlen(strv[i]) + strlen(separator);
+	text = calloc(1, size);
+	for (i = 0; i < n && text; i++) {
+		strcat(text, i ? separator : "");
+		strcat(text, strv[i]);
+	}
+	return text;
+}
+
 static int compare(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);

@@ -99,3 +99,13 @@ bool px_sandbox_shuts_out(const char *file)
 	/* Landlock does not deny stat(2). */
 	return fd < 0 && errno == EACCES && stat(file, &st) == 0 && (st.st_mode & S_IROTH);
 }
+
+bool px_sandbox_is_outdated(void)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(readable) / sizeof(readable[0]); i++)
+		if (px_sandbox_shuts_out(readable[i]))
+			return true;
+	return false;
+}

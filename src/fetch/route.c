@@ -11,7 +11,6 @@
 #include "pxenc/sandbox.h"
 #include "pxenc/strv.h"
 
-#define RESOLV_CONF "/etc/resolv.conf"
 #define ENDPOINTS_MAX 32
 #define DEAD_MS 30000	/* how long an address that timed out is left alone */
 #define LAST_WAIT_MS 50 /* with less time left than twice this, we give up */
@@ -392,8 +391,7 @@ enum px_status px_route_ask(struct px_route *route, const struct px_http_request
 
 		if (st != PX_UNREACHABLE)
 			return st;
-		route->stale =
-			route->unresolved && !route->lost && px_sandbox_shuts_out(RESOLV_CONF);
+		route->stale = route->unresolved && !route->lost && px_sandbox_is_outdated();
 		if (route->stale || wait_a_while(route, round, cause) != PX_OK)
 			return give_up(route, cause);
 	}

@@ -248,6 +248,28 @@ with_names() {
         exec "$@"' "$T_DIR" "$@"
 }
 
+# A machine that boots: resolv.conf and hosts come, as new files, while pxenc-fetch already runs in
+# a sandbox that was set up without them.
+late_names() {
+    if ! unshare -m true 2>/dev/null; then
+        t_skip 'a resolver config that comes late' 'no mount namespace to be had'
+        return
+    fi
+    dcosd_start first 127.0.0.1:0 "${GRANTS[@]}" --secret a=at-last
+    config "\"https://master.mesos:${DCOSD_URL_first##*:}\""
+    mkdir -p "$T_DIR/etc"
+    cp -a /etc/. "$T_DIR/etc" 2>/dev/null
+    rm -f "$T_DIR"/etc/{resolv.conf,hosts}
+    printf 'hosts: files\n' >"$T_DIR/etc/nsswitch.conf"
+    (sleep 1.5 && cp "$T_DIR/hosts" "$T_DIR/etc/hosts.new" && mv "$T_DIR/etc/hosts.new" "$T_DIR/etc/hosts") &
+    # shellcheck disable=SC2016
+    check_equal 'names that come while it waits are seen' \
+        "$(unshare -m bash -c 'mount --bind "$0/etc" /etc && exec pxenc secrets get a' "$T_DIR" 2>"$T_DIR/late.err")" at-last
+    check_equal 'the wait is told once' "$(grep -c 'waiting for the store: resolve master.mesos' "$T_DIR/late.err")" 1
+    dcosd_stop first
+    config "\"$DCOSD_URL_main\""
+}
+
 # A store that comes up while we wait, as after a power cut.
 late_store() {
     local port=$((20000 + RANDOM % 10000)) pid
@@ -352,6 +374,7 @@ faults
 lost
 failover
 addresses
+late_names
 late_store
 tls
 logins

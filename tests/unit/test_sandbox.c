@@ -483,6 +483,13 @@ TEST(a_file_is_shut_out_when_all_may_read_it_and_we_may_not)
 	assert_false(px_sandbox_shuts_out(closed));
 }
 
+TEST(a_sandbox_is_outdated_when_it_shuts_out_a_file_that_it_should_not)
+{
+	assert_false(px_sandbox_is_outdated());
+	fails_once(&no_open, 0, EACCES);
+	assert_true(px_sandbox_is_outdated());
+}
+
 /* seccomp. */
 
 TEST(a_filter_that_cannot_be_made_ends_it)
@@ -783,6 +790,7 @@ int main(void)
 		rehearsed(every_landlock_call_that_fails_ends_it),
 		rehearsed(restricting_itself_may_fail),
 		rehearsed(a_file_is_shut_out_when_all_may_read_it_and_we_may_not),
+		rehearsed(a_sandbox_is_outdated_when_it_shuts_out_a_file_that_it_should_not),
 		rehearsed(a_filter_that_cannot_be_made_ends_it),
 		rehearsed(a_rule_that_an_architecture_cannot_have_is_left_out),
 		rehearsed(the_user_pxenc_is_taken_where_there_is_one),

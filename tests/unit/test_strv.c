@@ -72,6 +72,28 @@ TEST(no_memory_for_the_first_text_leaves_no_list)
 	assert_null(strv);
 }
 
+static void check_join(char **strv, const char *wanted)
+{
+	px_auto(free) char *joined = px_strv_join(strv, ", ");
+
+	assert_non_null(joined);
+	assert_string_equal(joined, wanted);
+}
+
+TEST(joining_puts_the_separator_between_and_nowhere_else)
+{
+	px_auto(strv) char **strv = NULL;
+
+	check_join(NULL, "");
+	assert_int_equal(px_strv_add(&strv, "/a"), 0);
+	check_join(strv, "/a");
+	assert_int_equal(px_strv_add(&strv, "/b"), 0);
+	check_join(strv, "/a, /b");
+	allocation_fails(1);
+	assert_null(px_strv_join(strv, ", "));
+	allocation_fails(0);
+}
+
 TEST(freeing_forgets_the_list)
 {
 	char **strv = NULL;
@@ -89,6 +111,7 @@ int main(void)
 		cmocka_unit_test(sorting_goes_by_byte_values_and_keeps_doubles),
 		cmocka_unit_test(no_memory_leaves_the_list_as_it_was),
 		cmocka_unit_test(no_memory_for_the_first_text_leaves_no_list),
+		cmocka_unit_test(joining_puts_the_separator_between_and_nowhere_else),
 		cmocka_unit_test(freeing_forgets_the_list),
 	};
 

@@ -7,6 +7,7 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_clock \
 	tests/unit/test_strv \
 	tests/unit/test_path \
+	tests/unit/test_printable \
 	tests/unit/test_options \
 	tests/unit/test_secret \
 	tests/unit/test_key \
@@ -52,6 +53,11 @@ tests_unit_test_path_SOURCES = tests/unit/test_path.c $(unit_support)
 tests_unit_test_path_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_path_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
 tests_unit_test_path_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_printable_SOURCES = tests/unit/test_printable.c $(unit_support)
+tests_unit_test_printable_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_printable_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_printable_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_options_SOURCES = tests/unit/test_options.c $(unit_support)
 tests_unit_test_options_CPPFLAGS = $(unit_cppflags)

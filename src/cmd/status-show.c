@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "status.h"
+
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "pxenc/log.h"
+#include "pxenc/printable.h"
+#include "pxenc/strv.h"
+
+static const char *state_of(const struct px_row *row)
+{
+	if (!row->name)
+		return "closed";
+	if (row->suspended)
+		return "suspended";
+	if (row->has_crypt && row->crypt.deferred)
+		return "deferred";
+	return "open";
+}
+
+static const char *cipher_of(const struct px_row *row)
+{
+	if (row->has_crypt)
+		return row->crypt.cipher;
+	return row->has_header ? row->header.cipher : NULL;
+}
+
+static unsigned int bits_of(const struct px_row *row)
+{
+	if (row->has_crypt)
+		return row->crypt.key_bits;
+	return row->has_header ? row->header.key_bits : 0;
+}
+
+static const char *secret_of(const struct px_row *row)
+{
+	return row->has_header && *row->header.secret ? row->header.secret : NULL;
+}
+
+static const char *or_dash(const char *text)
+{
+	return text ? text : "-";
+}
+
+enum { COLUMNS = 7 };
+
+typedef char *cells[COLUMNS];
+
+static void cells_cleanup(cells *line)
+{
+	int i;
+
+	for (i = 0; i < COLUMNS; i++)
+		free((*line)[i]);
+}
+
+/* Owned copies that are safe to show. -1: out of memory. */
+static int fill(const char *const text[COLUMNS], cells *line)
+{
+	int i;
+
+	for (i = 0; i < COLUMNS; i++) {
+		(*line)[i] = strdup(or_dash(text[i]));
+		if (!(*line)[i])
+			return -1;
+		px_make_printable((*line)[i]);
+	}
+	return 0;
+}
+
+static int describe(const struct px_row *row, cells *line)
+{
+	px_auto(free) char *mounts = px_strv_join(row->mounts, ", ");
+	char cipher[96];
+
+	if (!mounts)
+		return -1;
+	snprintf(cipher, sizeof(cipher), "%s/%u", or_dash(cipher_of(row)), bits_of(row));
+	return fill((const char *const[COLUMNS]){ row->name, row->device, state_of(row), cipher,
+						  row->driver, secret_of(row),
+						  *mounts ? mounts : NULL },
+		    line);
+}
+
+static void widen(size_t widths[COLUMNS], const cells *line)
+{
+	int i;
+
+	for (i = 0; i < COLUMNS; i++)
+		if (px_printable_width((*line)[i]) > widths[i])
+			widths[i] = px_printable_width((*line)[i]);
+}
+
+static void print(const size_t widths[COLUMNS], const cells *line)
+{
+	int i;
+
+	for (i = 0; i < COLUMNS - 1; i++)
+		printf("%s%*s  ", (*line)[i], (int)(widths[i] - px_printable_width((*line)[i])),
+		       "");
+	puts((*line)[i]);
+}
+
+/* The first line are the headings. */
+static int describe_all(const struct px_row *rows, size_t count, cells *lines)
+{
+	static const char *const headings[COLUMNS] = { "NAME",	      "DEVICE", "STATE",
+						       "CIPHER/BITS", "DRIVER", "SECRET",
+						       "MOUNTED ON" };
+	size_t i;
+	int r = fill(headings, &lines[0]);
+
+	for (i = 0; i < count && r == 0; i++)
+		r = describe(&rows[i], &lines[i + 1]);
+	return r;
+}
+
+enum px_status px_rows_show_table(const struct px_row *rows, size_t count)
+{
+	cells *lines = calloc(count + 1, sizeof(*lines));
+	size_t i, widths[COLUMNS] = { 0 };
+	enum px_status st = PX_OK;
+
+	if (!lines || describe_all(rows, count, lines) < 0)
+		st = px_nomem();
+	for (i = 0; i <= count && !st; i++)
+		widen(widths, &lines[i]);
+	for (i = 0; i <= count && !st; i++)
+		print(widths, &lines[i]);
+	for (i = 0; i <= count && lines; i++)
+		cells_cleanup(&lines[i]);
+	free(lines);
+	return st;
+}
+
+static void add_text(cJSON *object, const char *name, const char *text)
+{
+	if (text)
+		cJSON_AddStringToObject(object, name, text);
+	else
+		cJSON_AddNullToObject(object, name);
+}
+
+static cJSON *row_to_json(const struct px_row *row)
+{
+	cJSON *object = cJSON_CreateObject(), *mounts;
+	char *const *mount;
+
+	add_text(object, "name", row->name);
+	add_text(object, "device", row->device);
+	add_text(object, "uuid", row->has_header ? row->header.uuid : NULL);
+	add_text(object, "state", state_of(row));
+	add_text(object, "cipher", cipher_of(row));
+	cJSON_AddNumberToObject(object, "key_bits", bits_of(row));
+	add_text(object, "driver", row->driver);
+	add_text(object, "secret", secret_of(row));
+	cJSON_AddBoolToObject(object, "readonly", row->readonly);
+	if (row->has_crypt) {
+		cJSON_AddBoolToObject(object, "key_in_keyring", row->crypt.keyring);
+		cJSON_AddBoolToObject(object, "discard", row->crypt.discard);
+		cJSON_AddNumberToObject(object, "sector_size", row->crypt.sector_size);
+	}
+	mounts = cJSON_AddArrayToObject(object, "mounts");
+	for (mount = row->mounts; mount && *mount; mount++)
+		cJSON_AddItemToArray(mounts, cJSON_CreateString(*mount));
+	return object;
+}
+
+enum px_status px_rows_show_json(const struct px_row *rows, size_t count)
+{
+	cJSON *array = cJSON_CreateArray();
+	px_auto(free) char *text = NULL;
+	size_t i;
+
+	for (i = 0; i < count && array; i++)
+		cJSON_AddItemToArray(array, row_to_json(&rows[i]));
+	text = array ? cJSON_Print(array) : NULL;
+	cJSON_Delete(array);
+	if (!text)
+		return px_nomem();
+	puts(text);
+	return PX_OK;
+}
