@@ -39,7 +39,7 @@ dcosd_start main 127.0.0.1:443 --user admin:admin --grant 'admin:dcos:superuser:
     --user 'volumes:correct horse'
 write_config /etc/pxenc/config.json cluster_url '"https://master.mesos"' \
     ca_cert_file '"/etc/pxenc/dcos-ca.crt"' base_path '"pwx/secrets"'
-run cat /etc/pxenc/config.json
+run jq . /etc/pxenc/config.json
 
 step '1. Grant the user the secrets under the base path'
 echo '  # dcos security org users grant volumes dcos:secrets:default:/pwx/secrets/* full'

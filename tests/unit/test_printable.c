@@ -27,9 +27,9 @@ TEST(what_drives_a_terminal_is_replaced)
 	check("a\x1b[2Jb", "a?[2Jb");
 	check("a\nb\tc\x7f", "a?b?c?");
 	check("csi in utf-8: \xc2\x9b", "csi in utf-8: ??");
-	check("turned: \xe2\x80\xae!", "turned: ???!");
-	check("isolated: \xe2\x81\xa6!", "isolated: ???!");
-	check("a new line: \xe2\x80\xa8!", "a new line: ???!");
+	check("turned: \xe2\x80\xae.", "turned: ???.");
+	check("isolated: \xe2\x81\xa6.", "isolated: ???.");
+	check("a new line: \xe2\x80\xa8.", "a new line: ???.");
 }
 
 TEST(bytes_that_are_no_utf8_are_replaced)
