@@ -25,7 +25,13 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_luks \
 	tests/unit/test_mapping \
 	tests/unit/test_dm \
-	tests/unit/test_driver
+	tests/unit/test_driver \
+	tests/unit/test_frame \
+	tests/unit/test_acs \
+	tests/unit/test_store \
+	tests/unit/test_http \
+	tests/unit/test_dcos \
+	tests/unit/test_sandbox
 
 unit_support = tests/unit/support.c tests/unit/support.h
 unit_cppflags = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS) $(CRYPTSETUP_CFLAGS) $(DEVMAPPER_CFLAGS) \
@@ -179,6 +185,54 @@ tests_unit_test_driver_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_driver_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=open -Wl,--wrap=read
 tests_unit_test_driver_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_frame_SOURCES = tests/unit/test_frame.c $(unit_support)
+tests_unit_test_frame_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_frame_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=mmap -Wl,--wrap=poll -Wl,--wrap=read -Wl,--wrap=write
+tests_unit_test_frame_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_acs_SOURCES = tests/unit/test_acs.c $(unit_support)
+tests_unit_test_acs_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_acs_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=mmap -Wl,--wrap=renameat -Wl,--wrap=unlinkat -Wl,--wrap=flock \
+	-Wl,--wrap=EVP_MD_CTX_new -Wl,--wrap=fdopendir -Wl,--wrap=px_now_ms
+tests_unit_test_acs_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_store_SOURCES = tests/unit/test_store.c $(unit_support)
+tests_unit_test_store_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_store_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=px_child_start -Wl,--wrap=mmap -Wl,--wrap=flock -Wl,--wrap=renameat \
+	-Wl,--wrap=unlinkat
+tests_unit_test_store_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_http_SOURCES = tests/unit/test_http.c $(unit_support)
+tests_unit_test_http_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_http_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=mmap -Wl,--wrap=curl_easy_init -Wl,--wrap=curl_easy_setopt \
+	-Wl,--wrap=curl_easy_perform -Wl,--wrap=curl_easy_getinfo -Wl,--wrap=curl_slist_append \
+	-Wl,--wrap=curl_url -Wl,--wrap=curl_global_init -Wl,--wrap=getaddrinfo \
+	-Wl,--wrap=freeaddrinfo -Wl,--wrap=getnameinfo -Wl,--wrap=px_now_ms \
+	-Wl,--wrap=px_deadline_left -Wl,--wrap=nanosleep -Wl,--wrap=getrandom \
+	-Wl,--wrap=px_sandbox_is_outdated -Wl,--wrap=px_http_new -Wl,--wrap=px_http_ask
+tests_unit_test_http_LDADD = libpxfetch.a libpxstore.a libpxcore.a $(FETCH_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_dcos_SOURCES = tests/unit/test_dcos.c $(unit_support)
+tests_unit_test_dcos_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_dcos_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=mmap -Wl,--wrap=px_route_is_stale -Wl,--wrap=px_route_ask \
+	-Wl,--wrap=setitimer
+tests_unit_test_dcos_LDADD = libpxfetch.a libpxstore.a libpxcore.a $(FETCH_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_sandbox_SOURCES = tests/unit/test_sandbox.c $(unit_support)
+tests_unit_test_sandbox_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_sandbox_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=prctl -Wl,--wrap=setrlimit -Wl,--wrap=getrlimit -Wl,--wrap=close_range \
+	-Wl,--wrap=setsid -Wl,--wrap=mlockall -Wl,--wrap=setgroups -Wl,--wrap=setresgid \
+	-Wl,--wrap=setresuid -Wl,--wrap=geteuid -Wl,--wrap=getppid -Wl,--wrap=syscall \
+	-Wl,--wrap=seccomp_load -Wl,--wrap=seccomp_init -Wl,--wrap=seccomp_rule_add_array \
+	-Wl,--wrap=fopen -Wl,--wrap=getrandom -Wl,--wrap=open -Wl,--wrap=fstat
+tests_unit_test_sandbox_LDADD = libpxfetch.a libpxstore.a libpxcore.a $(FETCH_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 
 # For scripts/test: TAP, one program after the other.
 check-unit: $(unit_tests)
