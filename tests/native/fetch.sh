@@ -320,8 +320,12 @@ logins() {
     check_equal 'three runs, one login' "$(requests main /auth/login)" $((before + 1))
     rm -rf "$RUN_DIR"
     before=$(requests main /auth/login)
-    for i in 1 2 3 4; do pxenc secrets get a >"$T_DIR/par.$i" & done
-    wait $(jobs -p | grep -vx "$DCOSD_PID_main")
+    local pids=()
+    for i in 1 2 3 4; do
+        pxenc secrets get a >"$T_DIR/par.$i" &
+        pids+=($!)
+    done
+    wait "${pids[@]}"
     check_equal 'four runs at once, one login' "$(requests main /auth/login)" $((before + 1))
     check_equal 'and four values' "$(cat "$T_DIR"/par.*)" twotwotwotwo
     rm -rf "$RUN_DIR"
