@@ -16,6 +16,9 @@
 #include "pxenc/resolve.h"
 #include "pxenc/store.h"
 
+/* Against one who closes the device just now. */
+#define ACTIVATE_TRIES 10
+
 /* One volume on its way from header to mapping. */
 struct job {
 	const char *device;
@@ -172,26 +175,42 @@ static void hold_signals(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
-/* unlock: somebody may have been quicker since we looked; then the mapping is there. */
-static enum px_status activate(struct job *job, struct px_unlocked *unlocked)
+/* PX_BUSY, silently, when the device or the name is taken. */
+static enum px_status activate_once(struct job *job, struct px_unlocked *unlocked)
 {
 	struct px_activate how = { .named_slot = job->choice.named_slot,
 				   .readonly = job->options->readonly,
 				   .discard = job->options->discard };
 	enum px_status st;
 
-	hold_signals();
 	st = px_luks_activate(job->luks, job->name, job->key, &how);
 	if (st == PX_OK) {
 		unlocked->created = true;
 		unlocked->name = px_steal(&job->name);
-		return PX_OK;
 	}
-	if (st != PX_BUSY)
-		return st;
-	st = look_for_mapping(job, unlocked);
-	if (st || unlocked->name)
-		return st;
+	return st;
+}
+
+/*
+ * unlock: somebody may have been quicker since we looked; then the mapping is there. Or it was, and
+ * has just been removed: then the device is free in a moment.
+ */
+static enum px_status activate(struct job *job, struct px_unlocked *unlocked)
+{
+	const struct timespec moment = { .tv_nsec = 50000000 };
+	enum px_status st;
+	int tries;
+
+	hold_signals();
+	for (tries = 0; tries < ACTIVATE_TRIES; tries++) {
+		st = activate_once(job, unlocked);
+		if (st != PX_BUSY)
+			return st;
+		st = look_for_mapping(job, unlocked);
+		if (st || unlocked->name)
+			return st;
+		nanosleep(&moment, NULL);
+	}
 	return px_fail(PX_BUSY, "%s is in use by something else: see lsblk %s", job->device,
 		       job->device);
 }

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "pxenc/child.h"
 #include "pxenc/clock.h"
@@ -13,6 +16,9 @@
 #include "pxenc/probe.h"
 #include "pxenc/store.h"
 #include "pxenc/unlock.h"
+
+#define NODE_SECONDS 5 /* for udev to make a node */
+#define TRIES 5	       /* against somebody who unmounts just now */
 
 struct arguments {
 	struct px_options options;
@@ -137,47 +143,105 @@ static enum px_status mount_mapping(const struct arguments *args, const char *so
 }
 
 /* mount -a runs the helper on what is mounted already: then there is nothing to do. */
-static bool is_done(const struct arguments *args, const char *name, const char *source)
+static bool is_done(const struct arguments *args, const char *source, int held)
 {
-	px_auto(mapping) struct px_mapping mapping = { 0 };
+	struct stat st;
 
-	return !args->target_ns && px_mapping_by_name(name, &mapping) == 0 &&
-	       px_mounted_at(source, mapping.devno, args->target);
+	return !args->target_ns && fstat(held, &st) == 0 &&
+	       px_mounted_at(source, st.st_rdev, args->target);
+}
+
+static char *source_of(const char *name)
+{
+	char *source;
+
+	return asprintf(&source, "/dev/mapper/%s", name) < 0 ? NULL : source;
 }
 
 /*
- * mount: the mapping that this mount created goes with its last unmount, or at once when the
- * mount failed. One that was there before stays as it was.
+ * A descriptor that keeps the mapping: one that is marked for removal goes with its last user,
+ * and between somebody's umount and our mount that could be nobody. udev may still have to make
+ * the node. -ENOENT: the mapping is gone.
  */
-static enum px_status mount_unlocked(const struct arguments *args,
-				     const struct px_unlocked *unlocked)
+static int hold(const char *name, const char *source, int *ret_fd)
 {
-	px_auto(free) char *source = NULL;
-	enum px_status st, removed = PX_OK;
+	int64_t deadline = px_deadline_in(NODE_SECONDS);
 
-	if (asprintf(&source, "/dev/mapper/%s", unlocked->name) < 0)
+	for (;;) {
+		px_auto(mapping) struct px_mapping mapping = { 0 };
+		int fd = open(source, O_RDONLY | O_CLOEXEC), error = errno;
+
+		if (fd >= 0) {
+			*ret_fd = fd;
+			return 0;
+		}
+		if (px_mapping_by_name(name, &mapping) == -ENOENT)
+			return -ENOENT;
+		if ((error != ENOENT && error != ENXIO) || !px_deadline_left(deadline))
+			return -error;
+		poll(NULL, 0, 20);
+	}
+}
+
+static enum px_status mount_held(const struct arguments *args, const char *source, int held,
+				 bool created)
+{
+	enum px_status st = PX_OK;
+
+	if (created || !is_done(args, source, held))
+		st = mount_mapping(args, source);
+	close(held);
+	return st;
+}
+
+/*
+ * The mapping that this mount created goes with its last unmount, or at once when the mount
+ * failed. One that was there before stays as it was. *ret_gone: it went before we could hold it.
+ */
+static enum px_status try_once(const struct arguments *args, const struct px_config *config,
+			       bool *ret_gone)
+{
+	px_auto(unlocked) struct px_unlocked unlocked = { 0 };
+	px_auto(free) char *source = NULL;
+	int64_t since;
+	enum px_status st, removed = PX_OK;
+	int r, held = -1;
+
+	st = px_unlock(args->device, config, &args->options, false, &unlocked);
+	if (st)
+		return st;
+	source = source_of(unlocked.name);
+	if (!source)
 		return px_nomem();
-	if (!unlocked->created && is_done(args, unlocked->name, source))
+	since = px_now_us();
+	r = hold(unlocked.name, source, &held);
+	*ret_gone = r == -ENOENT && !unlocked.created;
+	if (*ret_gone)
 		return PX_OK;
-	st = mount_mapping(args, source);
-	if (unlocked->created)
-		removed = px_luks_deactivate(unlocked->name, st == PX_OK);
+	if (r < 0)
+		st = px_fail(PX_KERNEL, "cannot open %s: %s", source, strerror(-r));
+	else
+		st = mount_held(args, source, held, unlocked.created);
+	/* Signals are held since the mapping was made, so nothing comes between. */
+	if (unlocked.created)
+		removed = px_luks_deactivate(unlocked.name, st == PX_OK);
+	px_stage("mount", &since);
 	return st ? st : removed;
 }
 
 static enum px_status unlock_and_mount(const struct arguments *args, const struct px_config *config)
 {
-	px_auto(unlocked) struct px_unlocked unlocked = { 0 };
-	int64_t since;
 	enum px_status st;
+	bool gone;
+	int i;
 
-	st = px_unlock(args->device, config, &args->options, false, &unlocked);
-	if (st)
-		return st;
-	since = px_now_us();
-	st = mount_unlocked(args, &unlocked);
-	px_stage("mount", &since);
-	return st;
+	for (i = 0; i < TRIES; i++) {
+		gone = false;
+		st = try_once(args, config, &gone);
+		if (!gone)
+			return st;
+	}
+	return px_fail(PX_BUSY, "%s is opened and closed by others again and again", args->device);
 }
 
 /* -f goes as far as the header, which takes no key and no network. */

@@ -99,6 +99,25 @@ last_unmount() {
     fails_with 'close of what is not open' 4 'not open' pxenc close stay
 }
 
+# Mounts and unmounts the volume at a folder, again and again; what fails is said.
+churn() {
+    local i
+    for i in 1 2 3 4 5 6 7 8; do
+        mount -t pxenc $A "$1" || echo "mount $i failed"
+        umount "$1"
+    done
+}
+
+# Whoever mounts while somebody else is the last to unmount finds a mapping that is about to go.
+two_at_once() {
+    churn /mnt/a >"$T_DIR/churn.a" 2>&1 &
+    churn /mnt/b >"$T_DIR/churn.b" 2>&1
+    wait $!
+    check_equal 'mounts and unmounts of one volume by two at once: none fails' \
+        "$(cat "$T_DIR/churn.a" "$T_DIR/churn.b")" ''
+    check 'and the mapping is gone in the end' mapping_gone
+}
+
 fstab() {
     echo "$A /mnt/a pxenc _netdev,nofail,x-systemd.mount-timeout=90s 0 0" >/etc/fstab
     check 'mount -a mounts the fstab line' mount -a
@@ -265,6 +284,7 @@ setup || exit 1
 round_trip ext4
 cipher_in_kernel
 last_unmount
+two_at_once
 fstab
 options
 clone
