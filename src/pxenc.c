@@ -27,6 +27,20 @@ static void expect_children(void)
 	signal(SIGCHLD, SIG_DFL);
 }
 
+/* A reader that goes away must not take us with it, between a mapping and its mark. */
+static void survive_readers(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* What was printed has to have arrived: a full disk must not look like an empty list. */
+static enum px_status check_output(enum px_status st)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return st;
+	return st ? st : px_fail(PX_KERNEL, "cannot write to standard output");
+}
+
 /* A closed standard descriptor must not become the number of a device or of a pipe with a key. */
 static void fill_standard_descriptors(void)
 {
@@ -90,6 +104,7 @@ int main(int argc, char **argv)
 	fill_standard_descriptors();
 	close_curtains();
 	expect_children();
+	survive_readers();
 	if (argc > 0 && strcmp(basename(argv[0]), "mount.pxenc") == 0)
 		return px_mount_main(argc, argv);
 	if (argc < 2) {
@@ -104,5 +119,5 @@ int main(int argc, char **argv)
 		printf("pxenc %s\n", PACKAGE_VERSION);
 		return PX_OK;
 	}
-	return (int)run_command(argc - 1, argv + 1);
+	return (int)check_output(run_command(argc - 1, argv + 1));
 }

@@ -2,7 +2,6 @@
 #include "pxenc/unlock.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +13,7 @@
 #include "pxenc/luks.h"
 #include "pxenc/mapping.h"
 #include "pxenc/resolve.h"
+#include "pxenc/signals.h"
 #include "pxenc/store.h"
 
 /* Against one who closes the device just now. */
@@ -160,21 +160,6 @@ static enum px_status fetch(struct job *job)
 	return st;
 }
 
-/*
- * From the mapping on, a signal finds us finishing what we began (a mount marks its mapping for
- * removal), not half way. SIGKILL leaves an open mapping, which the next open or mount takes over.
- */
-static void hold_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-}
-
 /* PX_BUSY, silently, when the device or the name is taken. */
 static enum px_status activate_once(struct job *job, struct px_unlocked *unlocked)
 {
@@ -201,7 +186,8 @@ static enum px_status activate(struct job *job, struct px_unlocked *unlocked)
 	enum px_status st;
 	int tries;
 
-	hold_signals();
+	/* SIGKILL alone leaves a mapping, which the next open or mount takes over. */
+	px_signals_hold();
 	for (tries = 0; tries < ACTIVATE_TRIES; tries++) {
 		st = activate_once(job, unlocked);
 		if (st != PX_BUSY)
@@ -211,17 +197,21 @@ static enum px_status activate(struct job *job, struct px_unlocked *unlocked)
 			return st;
 		nanosleep(&moment, NULL);
 	}
-	return px_fail(PX_BUSY, "%s is in use by something else: see lsblk %s", job->device,
-		       job->device);
+	return px_fail(PX_BUSY,
+		       "%s is in use by something else: see lsblk %s; if that shows "
+		       "nothing, a process was killed half way: dmsetup remove %s",
+		       job->device, job->device, job->name);
 }
 
 enum px_status px_unlock(const char *device, const struct px_config *config,
 			 const struct px_options *options, bool test,
 			 struct px_unlocked *ret_unlocked)
 {
-	__attribute__((cleanup(job_cleanup))) struct job job = { .device = device,
-								 .config = config,
-								 .options = options };
+	/* A link of /dev/disk that moves while we wait for the store must not move us. */
+	px_auto(free) char *canonical = realpath(device, NULL);
+	__attribute__((cleanup(job_cleanup))) struct job job = {
+		.device = canonical ? canonical : device, .config = config, .options = options
+	};
 	int64_t since = px_now_us();
 	enum px_status st;
 

@@ -34,6 +34,9 @@ struct px_acs {
 	char *base_path; /* what a login by hand asked for; NULL: it did not */
 };
 
+/* Whether these bytes can be one: they go into a header of HTTP, so nothing but visible ASCII. */
+bool px_acs_is_token(const struct px_secret *token);
+
 void px_acs_clear(struct px_acs *acs);
 
 static inline void px_acs_cleanup(struct px_acs *acs)

@@ -8,6 +8,9 @@
 #
 # What is installed already costs one dpkg-query.
 
+# Debian's PATH for users leaves out where mkfs, cryptsetup and chroot lie.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
 # To configure and compile everything, the tests' own programs included.
 # shellcheck disable=SC2034
 packages_build=(
@@ -21,16 +24,17 @@ packages_build=(
 # shellcheck disable=SC2034
 packages_test=(
     cryptsetup-bin e2fsprogs xfsprogs openssl strace jq curl mandoc shellcheck
+    procps ca-certificates xz-utils
 )
 
 # To make and run the VM. What is inside the VM is listed in vm-image.sh.
 # shellcheck disable=SC2034
 packages_vm=(
-    qemu-system-x86 mmdebstrap debian-archive-keyring busybox-static cpio
+    qemu-system-x86 mmdebstrap debian-archive-keyring busybox-static cpio uidmap
     e2fsprogs util-linux
 )
 # Makes a Debian root without being root.
-((EUID == 0)) || packages_vm+=(uidmap)
+
 
 # Installs those of the packages named that are missing. One line says which;
 # apt's own words appear only when it fails.
@@ -70,7 +74,7 @@ packages_install() {
         { packages_apt update && packages_apt install -y --no-install-recommends "$@"; } ||
         {
             echo "error: apt-get could not install: $*" >&2
-            echo "Install them by hand and start again." >&2
+            echo "Let root run: apt-get install --no-install-recommends $*" >&2
             return 1
         }
 }

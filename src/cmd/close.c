@@ -1,33 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "pxenc/cmd.h"
+#include "pxenc/find.h"
 #include "pxenc/log.h"
 #include "pxenc/luks.h"
 #include "pxenc/mapping.h"
-
-/* An argument with a slash is a device; /dev/mapper/NAME is a mapping all the same. */
-static int find_mapping(const char *what, struct px_mapping *mapping)
-{
-	struct stat st;
-
-	if (strncmp(what, "/dev/mapper/", strlen("/dev/mapper/")) == 0)
-		return px_mapping_by_name(what + strlen("/dev/mapper/"), mapping);
-	if (!strchr(what, '/'))
-		return px_mapping_by_name(what, mapping);
-	if (stat(what, &st) < 0)
-		return -errno;
-	return S_ISBLK(st.st_mode) ? px_mapping_by_slave(st.st_rdev, mapping) : -ENOTBLK;
-}
 
 static enum px_status close_mapping(const char *what, bool deferred)
 {
 	px_auto(mapping) struct px_mapping mapping = { 0 };
 	int r;
 
-	r = find_mapping(what, &mapping);
+	r = px_find_mapping(what, &mapping);
 	if (r == -ENOENT)
 		return px_fail(PX_NO_VOLUME, "%s is not open: there is no mapping of it", what);
 	if (r < 0)

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 
+#include "format-device.h"
 #include "pxenc/child.h"
 #include "pxenc/cmd.h"
 #include "pxenc/key.h"
 #include "pxenc/log.h"
 #include "pxenc/luks.h"
-#include "pxenc/probe.h"
 #include "pxenc/resolve.h"
 #include "pxenc/session.h"
+#include "pxenc/signals.h"
 
 #define UUID_TEXT 37
 
@@ -58,11 +57,17 @@ static enum px_status parse_sector_size(const char *text, unsigned int *ret_size
 	return px_fail(PX_USAGE, "--sector-size takes 512, 1024, 2048 or 4096, not '%s'", text);
 }
 
-/* It becomes the name of a program: mkfs.TYPE. */
+/* It becomes the name of a program, mkfs.TYPE, which must be there before anything is lost. */
 static enum px_status parse_fstype(const char *text, const char **ret_fstype)
 {
+	char program[64];
+
 	if (!*text || text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789")])
 		return px_fail(PX_USAGE, "--fstype takes the name of a filesystem, not '%s'", text);
+	if (snprintf(program, sizeof(program), "/sbin/mkfs.%s", text) >= (int)sizeof(program) ||
+	    access(program, X_OK) < 0)
+		return px_fail(PX_USAGE, "--fstype %s: there is no %s: install it first", text,
+			       program);
 	*ret_fstype = text;
 	return PX_OK;
 }
@@ -129,40 +134,6 @@ static enum px_status parse(int argc, char **argv, struct arguments *args)
 	return PX_OK;
 }
 
-/* O_EXCL on a block device: nobody has it mounted, mapped or swapped on. */
-static enum px_status check_unused(const char *device)
-{
-	px_auto(fd) int fd = -1;
-	struct stat st;
-
-	if (stat(device, &st) < 0)
-		return px_fail(PX_NO_VOLUME, "no such device %s: %s", device, strerror(errno));
-	if (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode))
-		return px_fail(PX_NO_VOLUME, "%s is neither a block device nor a file", device);
-	fd = open(device, O_RDWR | O_CLOEXEC | (S_ISBLK(st.st_mode) ? O_EXCL : 0));
-	if (fd < 0 && errno == EBUSY)
-		return px_fail(PX_BUSY, "%s is in use: see lsblk %s", device, device);
-	if (fd < 0)
-		return px_fail(PX_NO_VOLUME, "cannot open %s: %s", device, strerror(errno));
-	return PX_OK;
-}
-
-static enum px_status check_contents(const struct arguments *args)
-{
-	px_auto(free) char *what = NULL, *question = NULL;
-	enum px_status st;
-
-	if (args->force)
-		return PX_OK;
-	st = px_probe_contents(args->device, &what);
-	if (st || !what)
-		return st;
-	if (asprintf(&question, "%s holds a %s, which format would destroy", args->device, what) <
-	    0)
-		return px_nomem();
-	return px_confirm(question);
-}
-
 /* Version 4, as RFC 9562 has it. We choose it, since a generated key's path contains it. */
 static enum px_status make_uuid(char uuid[UUID_TEXT])
 {
@@ -176,6 +147,23 @@ static enum px_status make_uuid(char uuid[UUID_TEXT])
 		 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
 		 b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
 		 b[15]);
+	return PX_OK;
+}
+
+/* A store that says yes and keeps nothing would cost the volume at its first close. */
+static enum px_status read_back(struct px_session *session, const struct plan *plan)
+{
+	px_auto(secret) struct px_secret *kept = NULL;
+	enum px_status st;
+
+	st = px_store_get(session->store, plan->choice.path, PX_GET_RAW, &kept);
+	if (st)
+		return st;
+	if (!px_secret_equal(kept, plan->key))
+		return px_fail(PX_UNTRUSTED,
+			       "the store does not give back the key that was put at "
+			       "'%s': nothing was formatted",
+			       plan->choice.path);
 	return PX_OK;
 }
 
@@ -194,9 +182,11 @@ static enum px_status generate_key(struct px_session *session, struct plan *plan
 	r = px_key_generate(&plan->key);
 	if (r < 0)
 		return px_fail(PX_KERNEL, "cannot make a key: %s", strerror(-r));
+	/* From the key on, what is begun is finished or taken back. */
+	px_signals_hold();
 	st = px_store_create(session->store, plan->choice.path, plan->key);
 	plan->created = st == PX_OK;
-	return st;
+	return st ? st : read_back(session, plan);
 }
 
 static enum px_status fetch_key(struct px_session *session, struct plan *plan)
@@ -233,8 +223,9 @@ static unsigned int key_bits(const char *cipher)
 	return strstr(cipher, "-xts-") ? 512 : 256;
 }
 
-static enum px_status format_device(const struct arguments *args, const struct px_session *session,
-				    const struct plan *plan, struct px_luks **ret_luks)
+static enum px_status format_device(const struct arguments *args, const struct px_target *target,
+				    const struct px_session *session, const struct plan *plan,
+				    struct px_luks **ret_luks)
 {
 	const char *cipher = args->cipher ? args->cipher : "aes-xts-plain64";
 	struct px_luks_params params = { .uuid = plan->uuid,
@@ -246,7 +237,7 @@ static enum px_status format_device(const struct arguments *args, const struct p
 					 .store = session->config->store,
 					 .auto_open = args->auto_open };
 
-	return px_luks_format(args->device, &params, plan->key, ret_luks);
+	return px_luks_format(target->path, &params, plan->key, ret_luks);
 }
 
 /* A key that locks nothing would lie in the store for ever. */
@@ -304,34 +295,52 @@ static void report(const struct arguments *args, const struct plan *plan)
 		       args->device, args->device);
 }
 
+/* The store has been asked, which takes time: is the device still what it was? */
+static enum px_status write_volume(const struct arguments *args, struct px_target *target,
+				   const struct px_session *session, const struct plan *plan,
+				   struct px_luks **ret_luks)
+{
+	enum px_status st;
+
+	px_signals_hold();
+	st = px_target_check(target, args->force, false);
+	return st ? st : format_device(args, target, session, plan, ret_luks);
+}
+
+static enum px_status make_volume(const struct arguments *args, struct px_target *target,
+				  struct plan *plan, struct px_luks **ret_luks)
+{
+	px_auto(session) struct px_session session = { 0 };
+	enum px_status st;
+
+	st = px_session_open(&session);
+	if (!st)
+		st = choose_key(&session, args, plan);
+	if (!st)
+		st = write_volume(args, target, &session, plan, ret_luks);
+	if (st)
+		take_back_key(&session, plan);
+	return st;
+}
+
 static enum px_status format(const struct arguments *args)
 {
 	__attribute__((cleanup(plan_cleanup))) struct plan plan = { 0 };
-	px_auto(session) struct px_session session = { 0 };
+	px_auto(target) struct px_target target = PX_TARGET_NONE;
 	px_auto(luks) struct px_luks *luks = NULL;
 	enum px_status st;
 
-	st = check_unused(args->device);
+	st = px_target_take(args->device, &target);
 	if (!st)
-		st = check_contents(args);
+		st = px_target_check(&target, args->force, true);
 	if (!st)
 		st = make_uuid(plan.uuid);
 	if (!st)
-		st = px_session_open(&session);
-	if (!st)
-		st = choose_key(&session, args, &plan);
+		st = make_volume(args, &target, &plan, &luks);
 	if (st)
 		return st;
-	st = format_device(args, &session, &plan, &luks);
-	if (st) {
-		take_back_key(&session, &plan);
-		return st;
-	}
-	px_session_close(&session);
-	if (args->fstype)
-		st = make_filesystem(args, &plan, luks);
 	report(args, &plan);
-	return st;
+	return args->fstype ? make_filesystem(args, &plan, luks) : PX_OK;
 }
 
 enum px_status px_cmd_format(int argc, char **argv)

@@ -128,7 +128,8 @@ static enum px_status mount_mapping(const struct arguments *args, const char *so
 			return st;
 		fstype = found;
 	}
-	if (args->options.fsck) {
+	/* Not with ro: it could mend nothing. */
+	if (args->options.fsck && !args->options.readonly) {
 		st = check_filesystem(source, fstype);
 		if (st)
 			return st;
@@ -204,7 +205,7 @@ static enum px_status try_once(const struct arguments *args, const struct px_con
 	px_auto(unlocked) struct px_unlocked unlocked = { 0 };
 	px_auto(free) char *source = NULL;
 	int64_t since;
-	enum px_status st, removed = PX_OK;
+	enum px_status st;
 	int r, held = -1;
 
 	st = px_unlock(args->device, config, &args->options, false, &unlocked);
@@ -222,11 +223,13 @@ static enum px_status try_once(const struct arguments *args, const struct px_con
 		st = px_fail(PX_KERNEL, "cannot open %s: %s", source, strerror(-r));
 	else
 		st = mount_held(args, source, held, unlocked.created);
-	/* Signals are held since the mapping was made, so nothing comes between. */
-	if (unlocked.created)
-		removed = px_luks_deactivate(unlocked.name, st == PX_OK);
+	/* Deferred in both cases: after a failure, somebody else may have mounted it meanwhile. If
+	 * it cannot be marked, that has been said, and what is mounted is mounted. */
+	if (unlocked.created && px_luks_deactivate(unlocked.name, true))
+		px_warn("%s stays open after its unmount: pxenc close %s", args->device,
+			unlocked.name);
 	px_stage("mount", &since);
-	return st ? st : removed;
+	return st;
 }
 
 static enum px_status unlock_and_mount(const struct arguments *args, const struct px_config *config)

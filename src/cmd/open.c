@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "pxenc/cmd.h"
+#include "pxenc/dm.h"
 #include "pxenc/log.h"
 #include "pxenc/store.h"
 #include "pxenc/unlock.h"
@@ -38,6 +39,14 @@ static enum px_status parse(int argc, char **argv, struct arguments *args)
 	return argc - optind == 2 ? px_options_set_name(&args->options, argv[optind + 1]) : PX_OK;
 }
 
+/* Whether a mapping is marked for removal: then it would not stay open, as open promises. */
+static bool goes_by_itself(const char *name)
+{
+	px_auto(dm_crypt) struct px_dm_crypt crypt = { 0 };
+
+	return px_dm_crypt(name, &crypt) == 0 && crypt.deferred;
+}
+
 static enum px_status open_volume(const struct arguments *args)
 {
 	px_auto(unlocked) struct px_unlocked unlocked = { 0 };
@@ -53,6 +62,11 @@ static enum px_status open_volume(const struct arguments *args)
 		return st;
 	if (args->test)
 		px_note("%s: the key opens the volume", args->device);
+	else if (!unlocked.created && goes_by_itself(unlocked.name))
+		return px_fail(PX_BUSY,
+			       "%s is open by a mount, as %s, and closes with its last "
+			       "unmount: unmount it first",
+			       args->device, unlocked.name);
 	else if (!unlocked.created)
 		px_note("%s was open already, as %s", args->device, unlocked.name);
 	return PX_OK;

@@ -5,7 +5,7 @@
 #include "pxenc/log.h"
 #include "pxenc/session.h"
 
-static enum px_status confirm(const char *full, bool force)
+static enum px_status confirm(const char *path, bool force)
 {
 	px_auto(free) char *question = NULL;
 
@@ -14,7 +14,7 @@ static enum px_status confirm(const char *full, bool force)
 	if (asprintf(&question,
 		     "this deletes '%s'; a volume that is locked with it is lost without "
 		     "a recovery key",
-		     full) < 0)
+		     path) < 0)
 		return px_nomem();
 	return px_confirm(question);
 }
@@ -37,10 +37,11 @@ enum px_status px_cmd_secret_delete(int argc, char **argv)
 	}
 	if (argc - optind != 1)
 		return px_usage("secrets delete");
-	st = px_session_open(&session);
+	/* Before the store's clock runs: people take their time. */
+	st = confirm(argv[optind], force);
+	if (!st)
+		st = px_session_open(&session);
 	if (!st)
 		st = px_session_path(&session, argv[optind], &full);
-	if (!st)
-		st = confirm(full, force);
 	return st ? st : px_store_delete(session.store, full);
 }

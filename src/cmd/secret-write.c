@@ -119,7 +119,7 @@ enum px_status px_cmd_secret_create(int argc, char **argv)
 	return st;
 }
 
-static enum px_status confirm_update(const char *full, bool force)
+static enum px_status confirm_update(const char *path, bool force)
 {
 	px_auto(free) char *question = NULL;
 
@@ -128,7 +128,7 @@ static enum px_status confirm_update(const char *full, bool force)
 	if (asprintf(&question,
 		     "this replaces the value of '%s'; a volume that is locked with it "
 		     "will not open any more",
-		     full) < 0)
+		     path) < 0)
 		return px_nomem();
 	return px_confirm(question);
 }
@@ -143,12 +143,13 @@ enum px_status px_cmd_secret_update(int argc, char **argv)
 	st = parse(argc, argv, &args);
 	if (!st)
 		st = get_value(&args);
+	/* Before the store's clock runs: people take their time. */
+	if (!st)
+		st = confirm_update(args.path, args.force);
 	if (!st)
 		st = px_session_open(&session);
 	if (!st)
 		st = px_session_path(&session, args.path, &full);
-	if (!st)
-		st = confirm_update(full, args.force);
 	if (!st)
 		st = px_store_update(session.store, full, args.value);
 	px_secret_free(&args.value);

@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "pxenc/cmd.h"
 #include "pxenc/driver.h"
+#include "pxenc/find.h"
 #include "pxenc/log.h"
 #include "pxenc/mapping.h"
 #include "pxenc/mount.h"
@@ -82,20 +82,11 @@ static enum px_status look_at_device(const char *device, struct px_row *row)
 static enum px_status find_one(const char *what, struct px_row *row)
 {
 	px_auto(mapping) struct px_mapping mapping = { 0 };
-	struct stat st;
-	int r;
+	int r = px_find_mapping(what, &mapping);
 
-	if (strncmp(what, "/dev/mapper/", strlen("/dev/mapper/")) == 0)
-		what += strlen("/dev/mapper/");
-	if (!strchr(what, '/'))
-		r = px_mapping_by_name(what, &mapping);
-	else if (stat(what, &st) == 0 && S_ISBLK(st.st_mode))
-		r = px_mapping_by_slave(st.st_rdev, &mapping);
-	else
-		r = -ENOENT;
 	if (r == 0)
 		return look_at_mapping(&mapping, row);
-	if (r == -ENOENT && strchr(what, '/'))
+	if (strchr(what, '/'))
 		return look_at_device(what, row);
 	return px_fail(PX_NO_VOLUME, "there is no mapping %s", what);
 }

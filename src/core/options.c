@@ -68,7 +68,9 @@ enum px_status px_options_set_name(struct px_options *options, const char *name)
 	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 				      "0123456789#+-.:=@_";
 
-	if (name[strspn(name, allowed)] || name[0] == '.' || strlen(name) > PX_NAME_MAX)
+	/* /dev/mapper/control is device-mapper's own. */
+	if (name[strspn(name, allowed)] || name[0] == '.' || strlen(name) > PX_NAME_MAX ||
+	    strcmp(name, "control") == 0)
 		return px_fail(PX_USAGE,
 			       "'%s' cannot be a mapping's name: it takes up to %d "
 			       "letters, digits and #+-.:=@_, and begins with no dot",
@@ -139,6 +141,9 @@ static enum px_status parse_one(struct px_options *options, const char *option)
 {
 	if (!*option || is_not_ours(option))
 		return PX_OK;
+	if (strcmp(option, "remount") == 0)
+		return px_fail(PX_USAGE, "what is mounted already is remounted without its helper: "
+					 "mount -i -o remount,… DIR");
 	if (strcmp(option, "cluster_key") == 0) {
 		options->cluster_key = true;
 		return PX_OK;

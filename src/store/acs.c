@@ -29,6 +29,17 @@ struct name {
 	char text[2 * DIGEST_SIZE + 9];
 };
 
+bool px_acs_is_token(const struct px_secret *token)
+{
+	const uint8_t *bytes = px_secret_bytes(token);
+	size_t i, len = px_secret_len(token);
+
+	for (i = 0; i < len; i++)
+		if (bytes[i] <= ' ' || bytes[i] > '~')
+			return false;
+	return len > 0;
+}
+
 void px_acs_clear(struct px_acs *acs)
 {
 	px_secret_free(&acs->token);
@@ -198,6 +209,8 @@ static int parse_acs(const struct px_frame *frame, struct px_acs *acs)
 		r = px_frame_get_text(frame, PX_FIELD_UID, PX_UID_MAX, &acs->uid);
 	if (r == 0)
 		r = px_frame_get_number(frame, PX_FIELD_EXPIRY, &expiry);
+	if (r == 0 && !px_acs_is_token(acs->token))
+		r = -EBADMSG;
 	if (r < 0)
 		return r == -ENOENT ? -EBADMSG : r;
 	acs->expiry = (int64_t)expiry;

@@ -110,8 +110,8 @@ static enum px_status start(struct px_store *store)
 	px_login_choose(store);
 	r = px_child_start(argv, &store->child);
 	if (r < 0)
-		return px_fail(PX_KERNEL, "cannot run '%s': %s: install pxenc completely", argv[0],
-			       strerror(-r));
+		return px_fail(PX_KERNEL, "cannot run '%s': %s%s", argv[0], strerror(-r),
+			       r == -ENOENT ? ": install pxenc completely" : "");
 	return PX_OK;
 }
 

@@ -202,6 +202,8 @@ static int read_token(const struct px_store *store, const struct px_frame *frame
 	int r;
 
 	r = px_frame_get_secret(frame, PX_FIELD_ACS, PX_ACS_MAX, &acs->token);
+	if (r == 0 && !px_acs_is_token(acs->token))
+		r = -EBADMSG;
 	if (r == 0)
 		r = px_frame_get_number(frame, PX_FIELD_EXPIRY, &expiry);
 	if (r < 0)

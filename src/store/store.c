@@ -162,23 +162,29 @@ enum px_status px_store_delete(struct px_store *store, const char *path)
 	return ask_plainly(store, &(struct question){ PX_OP_DELETE, path, 0, NULL });
 }
 
+static size_t count_nuls(const uint8_t *data, size_t len)
+{
+	size_t i, count = 0;
+
+	for (i = 0; i < len; i++)
+		count += data[i] == '\0';
+	return count;
+}
+
 /* Every path ends with a NUL, is not empty and drives no terminal. */
-static int split_list(const struct px_field *field, char ***ret_paths)
+static int split_list(const struct px_field *field, char **paths)
 {
 	const uint8_t *at = field->data, *end = field->data + field->len;
 
 	while (at < end) {
 		const uint8_t *nul = memchr(at, '\0', (size_t)(end - at));
-		px_auto(free) char *path = NULL;
 		struct px_field one = { .data = at };
 		int r;
 
 		if (!nul || nul == at)
 			return -EBADMSG;
 		one.len = (size_t)(nul - at);
-		r = px_field_text(&one, PX_PATH_MAX, &path);
-		if (r == 0)
-			r = px_strv_add(ret_paths, path);
+		r = px_field_text(&one, PX_PATH_MAX, paths++);
 		if (r < 0)
 			return r;
 		at = nul + 1;
@@ -196,11 +202,8 @@ static int read_list(const struct px_frame *answer, char ***ret_paths)
 	r = px_frame_get(answer, PX_FIELD_LIST, &field);
 	if (r < 0)
 		return r;
-	r = split_list(&field, &paths);
-	if (r == 0 && !paths) {
-		paths = calloc(1, sizeof(*paths));
-		r = paths ? 0 : -ENOMEM;
-	}
+	paths = calloc(count_nuls(field.data, field.len) + 1, sizeof(*paths));
+	r = paths ? split_list(&field, paths) : -ENOMEM;
 	if (r < 0) {
 		px_strv_free(&paths);
 		return r;

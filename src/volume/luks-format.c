@@ -68,6 +68,8 @@ static enum px_status check_params(const char *device, const struct px_luks_para
 			       params->store);
 	if (px_secret_len(key) == 0)
 		return px_fail(PX_USAGE, "%s: the key is empty", device);
+	if (start->size % 512)
+		return px_fail(PX_USAGE, "%s: its size is not a multiple of 512 bytes", device);
 	if (start->size <= DATA_OFFSET)
 		return px_fail(PX_USAGE, "%s: too small: the header alone takes %" PRIu64 " MiB",
 			       device, DATA_OFFSET >> 20);

@@ -212,6 +212,36 @@ cluster_key() {
     default_config
 }
 
+# What a hostile or broken store, a rival, or a slip could cost at format.
+format_keeps_its_word() {
+    local before
+    new_image
+    before=$(sha256sum "$IMAGE")
+    dcosd_start liar 127.0.0.1:0 --user "portworx:$PASSWORD" --grant 'portworx:dcos:secrets:default:/*:full' \
+        --fault 'empty@PUT:*volumes*'
+    write_config "$PXENC_CONFIG" cluster_url "\"$DCOSD_URL_liar\"" ca_cert_file "\"$T_DIR/certs/ca.crt\"" \
+        username_file "\"$T_DIR/username\"" password_file "\"$T_DIR/password\""
+    pxenc format "$IMAGE" --generate >/dev/null 2>&1
+    check_not 'a store that takes a key and keeps nothing: format fails' test $? = 0
+    check_equal 'and the device is as it was' "$(sha256sum "$IMAGE")" "$before"
+    dcosd_stop liar
+    default_config
+    fails_with 'format --fstype without its mkfs: status 1, before anything is lost' 1 'mkfs.nosuch' \
+        pxenc format "$IMAGE" --force --fstype nosuch
+    check_equal 'the device is as it was' "$(sha256sum "$IMAGE")" "$before"
+    truncate -s +100 "$IMAGE"
+    fails_with 'a size that is no multiple of 512: status 1' 1 '512' pxenc format "$IMAGE" --generate
+    new_image
+    pxenc format "$IMAGE" --generate >"$T_DIR/one" 2>&1 &
+    pxenc format "$IMAGE" --generate >"$T_DIR/two" 2>&1
+    wait $!
+    check 'of two formats at once only one writes, and its volume opens' pxenc open --test "$IMAGE"
+    check_match 'the other is told' "$(cat "$T_DIR/one" "$T_DIR/two")" 'another pxenc|crypto_LUKS'
+    pxenc secrets create --generate two-keys
+    check_match 'open of a name that is device-mapper'"'"'s own is refused' "$(pxenc open "$IMAGE" control 2>&1)" 'cannot be'
+    check_not 'output that cannot be written is a failure' bash -c 'pxenc secrets list >/dev/full'
+}
+
 format_refusals() {
     local before value
     new_image

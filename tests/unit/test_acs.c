@@ -183,16 +183,28 @@ TEST(its_name_is_64_hex_digits)
 	assert_string_equal(name + 64, ".acs");
 }
 
+TEST(an_acs_token_that_could_end_a_header_of_http_is_none)
+{
+	static const char *const bad[] = { "", "a b", "a\r\nX-Injected: yes", "a\x7f", "\xc3\xa4" };
+	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
+	size_t i;
+
+	for (i = 1; i < sizeof(bad) / sizeof(*bad); i++) {
+		save(cache, "bob", bad[i]);
+		assert_int_equal(load(cache, "bob"), -EBADMSG);
+	}
+}
+
 TEST(each_user_has_its_own_and_so_has_the_session)
 {
 	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
 
 	save(cache, "bob", "bobs");
 	save(cache, "eve", "eves");
-	save(cache, PX_ACS_SESSION, "by hand");
+	save(cache, PX_ACS_SESSION, "by-hand");
 	assert_true(has(cache, "bob", "bobs"));
 	assert_true(has(cache, "eve", "eves"));
-	assert_true(has(cache, PX_ACS_SESSION, "by hand"));
+	assert_true(has(cache, PX_ACS_SESSION, "by-hand"));
 	assert_int_equal(load(cache, "mallory"), -ENOENT);
 }
 
@@ -733,6 +745,7 @@ int main(void)
 		in_dir(an_acs_token_is_kept_with_its_user_expiry_and_base_path),
 		in_dir(its_folder_and_file_are_for_their_owner_alone),
 		in_dir(its_name_is_64_hex_digits),
+		in_dir(an_acs_token_that_could_end_a_header_of_http_is_none),
 		in_dir(each_user_has_its_own_and_so_has_the_session),
 		in_dir(no_server_is_shown_the_token_of_another),
 		in_dir(a_file_that_was_renamed_from_another_cluster_is_refused),

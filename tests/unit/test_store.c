@@ -1069,7 +1069,7 @@ TEST(a_session_goes_before_the_token_of_the_configured_user)
 
 static void rejects_the_session(int in, int out)
 {
-	peer_session(in, "by hand");
+	peer_session(in, "by-hand");
 	peer_request(in);
 	peer_is_shown(in, out, "configured");
 	peer_credentials(in, out, "bob", "sesame");
@@ -1080,10 +1080,10 @@ static void rejects_the_session(int in, int out)
 
 TEST(rejected_tokens_are_dropped_one_after_another_before_a_login)
 {
-	cache_token(PX_ACS_SESSION, "by hand", "pwx");
+	cache_token(PX_ACS_SESSION, "by-hand", "pwx");
 	cache_token("bob", "configured", NULL);
 	assert_ok(get_once(rejects_the_session));
-	assert_false(is_cached(PX_ACS_SESSION, "by hand"));
+	assert_false(is_cached(PX_ACS_SESSION, "by-hand"));
 	assert_true(is_cached("bob", "fresh"));
 }
 
@@ -1091,8 +1091,8 @@ static void rejects_what_is_old(int in, int out)
 {
 	peer_session(in, "old");
 	peer_request(in);
-	cache_token("bob", "of another process", NULL);
-	peer_is_shown(in, out, "of another process");
+	cache_token("bob", "of-another-process", NULL);
+	peer_is_shown(in, out, "of-another-process");
 	peer_value(out, "value");
 	peer_end(in);
 }
@@ -1269,7 +1269,7 @@ TEST(a_login_by_hand_is_kept_as_the_session_with_its_base_path)
 TEST(a_login_by_hand_takes_no_cached_token_for_an_answer)
 {
 	cache_token("bob", "configured", NULL);
-	cache_token(PX_ACS_SESSION, "by hand", NULL);
+	cache_token(PX_ACS_SESSION, "by-hand", NULL);
 	assert_ok(login(logs_in_by_hand));
 	assert_true(is_cached(PX_ACS_SESSION, "fresh"));
 	assert_true(is_cached("bob", "configured"));

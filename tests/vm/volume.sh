@@ -82,6 +82,7 @@ last_unmount() {
     mount -t pxenc $A /mnt/a
     check 'a second mount of the same volume elsewhere works' mount -t pxenc $A /mnt/b
     umount /mnt/a
+    fails_with 'open of what goes with its last unmount is refused' 5 'last unmount' pxenc open $A
     check 'the second mount outlives the first' cat /mnt/b/file
     umount /mnt/b
     check 'and the mapping goes with the last of them' mapping_gone
@@ -92,6 +93,7 @@ last_unmount() {
     sleep 1
     check 'a volume opened by pxenc open stays open after its mount is gone' test -e /dev/mapper/stay
     check 'and is opened only once' mount -t pxenc $A /mnt/a
+    fails_with 'remount is not pretended' 1 'mount -i -o remount' mount -o remount,ro -t pxenc $A /mnt/a
     fails_with 'close of a mounted volume: busy' 5 'stay' pxenc close stay
     umount /mnt/a
     pxenc close $A

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#ifndef PXENC_FIND_H
+#define PXENC_FIND_H
+
+#include "pxenc/cleanup.h"
+#include "pxenc/mapping.h"
+
+/*
+ * The mapping that a person means by NAME, /dev/mapper/NAME or the DEVICE below. What lies in
+ * /dev/mapper and is no LUKS mapping (LVM) is a device like another. -ENOENT: it is not open;
+ * -ENOTBLK: it is not a block device; stat's errors.
+ */
+int px_find_mapping(const char *what, struct px_mapping *ret_mapping) PX_MUST_CHECK;
+
+#endif
