@@ -287,6 +287,8 @@ LEFT=$(pxenc secrets list volumes | wc -l)
 volumes
 LEFT=$(pxenc secrets list volumes | wc -l)
 cluster_key
+format_keeps_its_word
+LEFT=$(pxenc secrets list volumes | wc -l)
 format_refusals
 usage
 t_done
