@@ -56,6 +56,7 @@ secret_lines() { grep -aF -e "$PASSWORD" -e "$KEY" -e "$TOKEN" -e "$GENERATED"; 
 
 nothing_seen() {
     grep -rh 'execve(' "$T_DIR/trace" >"$T_DIR/execs"
+    check 'there is a trace to look into' test -s "$T_DIR/execs"
     check_match 'pxenc-fetch was run' "$(cat "$T_DIR/execs")" 'pxenc-fetch'
     check_not 'no secret in any argument or environment' secret_in "$T_DIR/execs"
     check_equal 'a child sees PATH and LANG alone' \
@@ -79,6 +80,7 @@ network() {
     local parent fetch
     check 'the open was traced with both processes' test "$(find "$T_DIR/trace" -name 'open.*' | wc -l)" -ge 2
     fetch=$(traces_of pxenc-fetch open)
+    check 'there are traces to look into' test -s "$fetch"
     parent=$(traces_of pxenc open | grep -vxF "$fetch")
     check_equal 'the process with privileges opens no socket' "$(grep -cE '^(socket|connect|bind)\(' "$parent")" 0
     check_match 'pxenc-fetch does' "$(cat "$fetch")" '^connect\('
@@ -119,9 +121,15 @@ arguments() {
 
 ulimit -c unlimited
 setup || exit 1
-life
-nothing_seen
-network
+if [ "$(id -u)" = 0 ]; then
+    life
+    nothing_seen
+    network
+else
+    t_skip 'what a whole life leaves behind' 'only root may trace programs that are not dumpable'
+    mkdir -p "$T_DIR/err"
+    printf %s "$PASSWORD" | pxenc secrets dcos login --username u --password-stdin
+fi
 waiting
 arguments
 t_done
