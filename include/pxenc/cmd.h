@@ -46,7 +46,11 @@ int px_next_option(const char *words, int argc, char **argv, const char *shorts,
 		   const struct option *longs);
 
 /* Rows that each command's table of long options begins with. */
-#define PX_COMMON_OPTIONS { "help", no_argument, NULL, 'h' }, { "verbose", no_argument, NULL, 'v' }
+#define PX_COMMON_OPTIONS                                                                          \
+	{ "help", no_argument, NULL, 'h' },                                                        \
+	{                                                                                          \
+		"verbose", no_argument, NULL, 'v'                                                  \
+	}
 
 /* Says how the command is used, on standard error. PX_USAGE. */
 enum px_status px_usage(const char *words);

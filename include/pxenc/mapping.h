@@ -13,10 +13,10 @@
  * it answers even when the disk below is dead or the mapping is suspended.
  */
 struct px_mapping {
-	char *name;    /* /dev/mapper/NAME */
-	char *dm_uuid; /* CRYPT-LUKS2-<32 hex digits>-NAME */
-	dev_t devno;   /* of the mapping */
-	dev_t slave;   /* of the device below; 0 when there is none or more than one */
+	char *name;	  /* /dev/mapper/NAME */
+	char *dm_uuid;	  /* CRYPT-LUKS2-<32 hex digits>-NAME */
+	dev_t devno;	  /* of the mapping */
+	dev_t slave;	  /* of the device below; 0 when there is none or more than one */
 	char *slave_name; /* "sdb", or NULL */
 	bool suspended;
 	bool readonly;

@@ -17,11 +17,11 @@
 #define PX_TOKEN_VERSION 1
 
 struct px_token {
-	int keyslot;  /* the keyslot that the secret opens */
-	char *store;  /* "default" */
-	char *secret; /* relative to the base path, px_path_may_be_key */
+	int keyslot;	/* the keyslot that the secret opens */
+	char *store;	/* "default" */
+	char *secret;	/* relative to the base path, px_path_may_be_key */
 	bool auto_open; /* boot may open the volume */
-	char *seal;   /* base64url of the HMAC, see seal.h; NULL: none */
+	char *seal;	/* base64url of the HMAC, see seal.h; NULL: none */
 };
 
 /*

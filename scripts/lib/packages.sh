@@ -24,7 +24,7 @@ packages_build=(
 # shellcheck disable=SC2034
 packages_test=(
     cryptsetup-bin e2fsprogs xfsprogs openssl strace jq curl mandoc shellcheck
-    procps ca-certificates xz-utils
+    procps ca-certificates xz-utils clang-format binutils
 )
 
 # To make and run the VM. What is inside the VM is listed in vm-image.sh.

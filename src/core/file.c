@@ -48,7 +48,8 @@ static enum px_status open_checked(const char *path, const char *what, mode_t fo
 
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return px_fail(PX_USAGE, "cannot open %s '%s': %s", what, path, strerror(errno));
+		return px_fail(PX_USAGE, "cannot open %s '%s': %s: mend its path or its mode", what,
+			       path, strerror(errno));
 	status = check_owner(&st, path, what);
 	if (status)
 		return status;

@@ -89,6 +89,8 @@ static enum px_status report(const struct px_store *store, const struct question
 		if (question->how & PX_GET_MAYBE)
 			return st;
 		return px_fail(st, "%s: pxenc secrets list shows what there is", text);
+	case PX_UNREACHABLE:
+		return px_fail(st, "%s: check cluster_url and the network", text);
 	case PX_NOMEM:
 		return px_fail(st, "pxenc-fetch is out of memory: raise RLIMIT_MEMLOCK");
 	default:

@@ -26,10 +26,13 @@ static enum px_status find_slot(const struct px_luks *luks, bool named, int *ret
 static enum px_status bad_key(const struct px_luks *luks, int slot)
 {
 	if (slot == CRYPT_ANY_SLOT)
-		return px_fail(PX_BAD_KEY, "the key opens no keyslot of %s", luks->device);
+		return px_fail(PX_BAD_KEY,
+			       "the key opens no keyslot of %s: name its secret "
+			       "with -o secret=PATH, or see if the secret was changed",
+			       luks->device);
 	return px_fail(PX_BAD_KEY,
 		       "the key does not open keyslot %d of %s, which its LUKS2 token "
-		       "names",
+		       "names: see if the secret was changed",
 		       slot, luks->device);
 }
 

@@ -165,7 +165,8 @@ static enum px_status load_header(struct px_luks *luks, const struct px_luks_sta
 			"backup with cryptsetup luksHeaderRestore if you have one",
 			luks->device, px_luks_cause(r));
 	if (r < 0)
-		return px_fail(PX_NO_VOLUME, "%s is not a LUKS volume", luks->device);
+		return px_fail(PX_NO_VOLUME, "%s is not a LUKS volume: pxenc format makes one",
+			       luks->device);
 	return px_luks_check(luks, start);
 }
 

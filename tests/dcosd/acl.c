@@ -8,7 +8,7 @@
 
 bool dcosd_acl_action_exists(const char *action)
 {
-	static const char *const actions[] = {"create", "read", "update", "delete", "full"};
+	static const char *const actions[] = { "create", "read", "update", "delete", "full" };
 
 	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
 		if (!strcmp(action, actions[i]))

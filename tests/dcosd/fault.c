@@ -11,24 +11,24 @@
 #define OVERSIZE ((size_t)16 << 20)
 
 const char dcosd_fault_help[] =
-    "Faults: KIND[=ARG]@METHOD:PATHGLOB[#COUNT[+SKIP]]\n"
-    "METHOD is a method or *, PATHGLOB a glob for the path and query as received, in\n"
-    "which * also matches slashes. The fault hits COUNT requests (default and *: all)\n"
-    "after the first SKIP that match. The first fault whose count is not used up wins.\n"
-    "  delay=DURATION     wait (500ms, 3s, 2m), then answer normally\n"
-    "  drop               close the connection before acting (logged as 000)\n"
-    "  drop-after         act, then close the connection without an answer (the same)\n"
-    "  truncate           act, send half of the body, close (with no body: as drop-after)\n"
-    "  slow               act, send one byte of the body a second\n"
-    "  401 403 404 500 503  an HTML error such as Admin Router's\n"
-    "  403json            a JSON error such as the Secrets service's\n"
-    "  429[=SECONDS]      HTML error with Retry-After, 1 by default\n"
-    "  redirect=URL       301\n"
-    "  garbage            200, application/json, but no JSON\n"
-    "  empty              200, no body\n"
-    "  wrongtype          200, {\"value\": 42}\n"
-    "  oversize           200, a value of 16 MiB\n"
-    "  endless            200, a value that never ends, some 20 KB a second\n";
+	"Faults: KIND[=ARG]@METHOD:PATHGLOB[#COUNT[+SKIP]]\n"
+	"METHOD is a method or *, PATHGLOB a glob for the path and query as received, in\n"
+	"which * also matches slashes. The fault hits COUNT requests (default and *: all)\n"
+	"after the first SKIP that match. The first fault whose count is not used up wins.\n"
+	"  delay=DURATION     wait (500ms, 3s, 2m), then answer normally\n"
+	"  drop               close the connection before acting (logged as 000)\n"
+	"  drop-after         act, then close the connection without an answer (the same)\n"
+	"  truncate           act, send half of the body, close (with no body: as drop-after)\n"
+	"  slow               act, send one byte of the body a second\n"
+	"  401 403 404 500 503  an HTML error such as Admin Router's\n"
+	"  403json            a JSON error such as the Secrets service's\n"
+	"  429[=SECONDS]      HTML error with Retry-After, 1 by default\n"
+	"  redirect=URL       301\n"
+	"  garbage            200, application/json, but no JSON\n"
+	"  empty              200, no body\n"
+	"  wrongtype          200, {\"value\": 42}\n"
+	"  oversize           200, a value of 16 MiB\n"
+	"  endless            200, a value that never ends, some 20 KB a second\n";
 
 enum argument { NONE, DURATION, SECONDS, URL };
 
@@ -95,24 +95,24 @@ static void answer_endless(const struct dcosd_fault *fault, struct dcosd_answer 
 }
 
 static const struct kind kinds[] = {
-    {"delay", DURATION, DCOSD_WHOLE, 0, NULL},
-    {"drop", NONE, DCOSD_DROPPED, 0, answer_empty},
-    {"drop-after", NONE, DCOSD_DROPPED, 0, NULL},
-    {"truncate", NONE, DCOSD_TRUNCATED, 0, NULL},
-    {"slow", NONE, DCOSD_SLOW, 0, NULL},
-    {"401", NONE, DCOSD_WHOLE, 401, answer_page},
-    {"403", NONE, DCOSD_WHOLE, 403, answer_page},
-    {"404", NONE, DCOSD_WHOLE, 404, answer_page},
-    {"500", NONE, DCOSD_WHOLE, 500, answer_page},
-    {"503", NONE, DCOSD_WHOLE, 503, answer_page},
-    {"403json", NONE, DCOSD_WHOLE, 403, answer_forbidden},
-    {"429", SECONDS, DCOSD_WHOLE, 429, answer_page},
-    {"redirect", URL, DCOSD_WHOLE, 301, answer_page},
-    {"garbage", NONE, DCOSD_WHOLE, 200, answer_garbage},
-    {"empty", NONE, DCOSD_WHOLE, 200, answer_empty},
-    {"wrongtype", NONE, DCOSD_WHOLE, 200, answer_wrong_type},
-    {"oversize", NONE, DCOSD_WHOLE, 200, answer_oversize},
-    {"endless", NONE, DCOSD_ENDLESS, 200, answer_endless},
+	{ "delay", DURATION, DCOSD_WHOLE, 0, NULL },
+	{ "drop", NONE, DCOSD_DROPPED, 0, answer_empty },
+	{ "drop-after", NONE, DCOSD_DROPPED, 0, NULL },
+	{ "truncate", NONE, DCOSD_TRUNCATED, 0, NULL },
+	{ "slow", NONE, DCOSD_SLOW, 0, NULL },
+	{ "401", NONE, DCOSD_WHOLE, 401, answer_page },
+	{ "403", NONE, DCOSD_WHOLE, 403, answer_page },
+	{ "404", NONE, DCOSD_WHOLE, 404, answer_page },
+	{ "500", NONE, DCOSD_WHOLE, 500, answer_page },
+	{ "503", NONE, DCOSD_WHOLE, 503, answer_page },
+	{ "403json", NONE, DCOSD_WHOLE, 403, answer_forbidden },
+	{ "429", SECONDS, DCOSD_WHOLE, 429, answer_page },
+	{ "redirect", URL, DCOSD_WHOLE, 301, answer_page },
+	{ "garbage", NONE, DCOSD_WHOLE, 200, answer_garbage },
+	{ "empty", NONE, DCOSD_WHOLE, 200, answer_empty },
+	{ "wrongtype", NONE, DCOSD_WHOLE, 200, answer_wrong_type },
+	{ "oversize", NONE, DCOSD_WHOLE, 200, answer_oversize },
+	{ "endless", NONE, DCOSD_ENDLESS, 200, answer_endless },
 };
 
 static const struct kind *find_kind(const char *name)
@@ -142,7 +142,7 @@ static long parse_duration(const char *text)
 	static const struct {
 		const char *unit;
 		long milliseconds;
-	} units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}};
+	} units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60000 } };
 	const char *unit;
 	long number = parse_number(text, &unit);
 

@@ -111,7 +111,7 @@ static void read_permissions(const struct call *call, struct dcosd_answer *answe
 	cJSON_AddArrayToObject(permissions, "groups");
 	for (; account; account = account->next) {
 		DCOSD_CLEANUP_FREE char *url =
-		    dcosd_format(DCOSD_IAM_PREFIX "users/%s", account->uid);
+			dcosd_format(DCOSD_IAM_PREFIX "users/%s", account->uid);
 		cJSON *actions = actions_of(call->resource, account->uid);
 		cJSON *user;
 
@@ -178,11 +178,11 @@ struct verb {
 static const struct verb *find_verb(enum shape shape, const char *method)
 {
 	static const struct verb verbs[] = {
-	    {ACL, "PUT", create_acl},	 {ACL, "GET", read_acl},
-	    {ACL, "DELETE", delete_acl}, {PERMISSIONS, "GET", read_permissions},
-	    {USER, "GET", read_user},	 {USER, "DELETE", revoke},
-	    {ACTION, "PUT", grant},	 {ACTION, "GET", query},
-	    {ACTION, "DELETE", revoke},
+		{ ACL, "PUT", create_acl },    { ACL, "GET", read_acl },
+		{ ACL, "DELETE", delete_acl }, { PERMISSIONS, "GET", read_permissions },
+		{ USER, "GET", read_user },    { USER, "DELETE", revoke },
+		{ ACTION, "PUT", grant },      { ACTION, "GET", query },
+		{ ACTION, "DELETE", revoke },
 	};
 
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
@@ -204,7 +204,7 @@ static void decode_slashes(char *rid)
 /* Cuts PATH into the parts of CALL; false if it names nothing here. */
 static bool parse_path(char *path, struct call *call, enum shape *ret_shape)
 {
-	char *segments[SEGMENTS_MAX] = {NULL};
+	char *segments[SEGMENTS_MAX] = { NULL };
 	size_t count = 0;
 
 	for (; path && count < SEGMENTS_MAX; count++)
@@ -231,7 +231,7 @@ void dcosd_iam_acls(struct dcosd_cluster *cluster, const struct dcosd_request *r
 		    const char *path, struct dcosd_answer *answer)
 {
 	DCOSD_CLEANUP_FREE char *segments = dcosd_strdup(path);
-	struct call call = {.cluster = cluster, .request = request};
+	struct call call = { .cluster = cluster, .request = request };
 	const struct verb *verb;
 	enum shape shape;
 

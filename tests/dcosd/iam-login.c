@@ -26,9 +26,9 @@ static void refuse(struct dcosd_answer *answer, const char *description)
 static bool parse_login(const cJSON *body, struct dcosd_answer *answer, struct login *ret_login)
 {
 	struct login login = {
-	    .uid = dcosd_json_string(body, "uid"),
-	    .password = dcosd_json_string(body, "password"),
-	    .token = dcosd_json_string(body, "token"),
+		.uid = dcosd_json_string(body, "uid"),
+		.password = dcosd_json_string(body, "password"),
+		.token = dcosd_json_string(body, "token"),
 	};
 
 	if (!login.password == !login.token) {

@@ -16,7 +16,7 @@ char *dcosd_jwt_issue(struct dcosd_key *key, const char *uid, int64_t expiry)
 	static const char header[] = "{\"typ\":\"JWT\",\"alg\":\"RS256\"}";
 	DCOSD_CLEANUP_FREE char *quoted = dcosd_json_quote(uid);
 	DCOSD_CLEANUP_FREE char *claims =
-	    dcosd_format("{\"uid\":%s,\"exp\":%" PRId64 "}", quoted, expiry);
+		dcosd_format("{\"uid\":%s,\"exp\":%" PRId64 "}", quoted, expiry);
 	DCOSD_CLEANUP_FREE char *head = dcosd_base64url_encode(header, strlen(header));
 	DCOSD_CLEANUP_FREE char *payload = dcosd_base64url_encode(claims, strlen(claims));
 	DCOSD_CLEANUP_FREE char *signed_part = dcosd_format("%s.%s", head, payload);

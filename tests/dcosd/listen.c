@@ -43,7 +43,7 @@ static bool parse_address(const char *text, union address *ret_address, socklen_
 	if (!colon || !parse_port(colon + 1, &port))
 		return false;
 	*colon = '\0';
-	*ret_address = (union address){0};
+	*ret_address = (union address){ 0 };
 	if (*host == '[' && colon[-1] == ']') {
 		colon[-1] = '\0';
 		ret_address->v6.sin6_family = AF_INET6;
@@ -67,7 +67,7 @@ static bool is_loopback(const union address *address)
 static char *url_of(int fd)
 {
 	char host[INET6_ADDRSTRLEN];
-	union address address = {0};
+	union address address = { 0 };
 	socklen_t len = sizeof(address);
 
 	if (getsockname(fd, &address.any, &len))

@@ -27,11 +27,11 @@ static sigset_t block_ending_signals(void)
 static void serve(const struct dcosd_options *options)
 {
 	struct dcosd_server_config config = {
-	    .cert_pem = options->cert_pem,
-	    .key_pem = options->key_pem,
-	    .log_fd = options->log_fd,
-	    .cluster = options->cluster,
-	    .faults = options->faults,
+		.cert_pem = options->cert_pem,
+		.key_pem = options->key_pem,
+		.log_fd = options->log_fd,
+		.cluster = options->cluster,
+		.faults = options->faults,
 	};
 	sigset_t ending = block_ending_signals();
 	struct dcosd_server *server;
@@ -57,11 +57,11 @@ static void serve(const struct dcosd_options *options)
 int main(int argc, char **argv)
 {
 	struct dcosd_cluster cluster = {
-	    .lock = PTHREAD_MUTEX_INITIALIZER,
-	    .token_lifetime = FIVE_DAYS,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.token_lifetime = FIVE_DAYS,
 	};
-	struct dcosd_faults faults = {.lock = PTHREAD_MUTEX_INITIALIZER};
-	struct dcosd_options options = {.log_fd = -1, .cluster = &cluster, .faults = &faults};
+	struct dcosd_faults faults = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct dcosd_options options = { .log_fd = -1, .cluster = &cluster, .faults = &faults };
 
 	dcosd_options_parse(&options, argc, argv);
 	serve(&options);

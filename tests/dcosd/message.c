@@ -95,7 +95,7 @@ void dcosd_answer_clear(struct dcosd_answer *answer)
 	free(answer->body);
 	for (size_t i = 0; i < answer->header_count; i++)
 		free(answer->headers[i].value);
-	*answer = (struct dcosd_answer){0};
+	*answer = (struct dcosd_answer){ 0 };
 }
 
 void dcosd_answer_empty(struct dcosd_answer *answer, unsigned int status)
@@ -120,18 +120,18 @@ static const char *reason(unsigned int status)
 		unsigned int status;
 		const char *text;
 	} reasons[] = {
-	    {301, "Moved Permanently"},
-	    {400, "Bad Request"},
-	    {401, "Authorization Required"},
-	    {403, "Forbidden"},
-	    {404, "Not Found"},
-	    {405, "Not Allowed"},
-	    {406, "Not Acceptable"},
-	    {409, "Conflict"},
-	    {413, "Request Entity Too Large"},
-	    {429, "Too Many Requests"},
-	    {500, "Internal Server Error"},
-	    {503, "Service Temporarily Unavailable"},
+		{ 301, "Moved Permanently" },
+		{ 400, "Bad Request" },
+		{ 401, "Authorization Required" },
+		{ 403, "Forbidden" },
+		{ 404, "Not Found" },
+		{ 405, "Not Allowed" },
+		{ 406, "Not Acceptable" },
+		{ 409, "Conflict" },
+		{ 413, "Request Entity Too Large" },
+		{ 429, "Too Many Requests" },
+		{ 500, "Internal Server Error" },
+		{ 503, "Service Temporarily Unavailable" },
 	};
 
 	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
@@ -154,9 +154,9 @@ void dcosd_answer_html(struct dcosd_answer *answer, unsigned int status)
 
 void dcosd_answer_error(struct dcosd_answer *answer, unsigned int status, const char *description)
 {
-	dcosd_answer_json(
-	    answer, status,
-	    dcosd_format("{\"title\":\"%s\",\"description\":\"%s\"}", reason(status), description));
+	dcosd_answer_json(answer, status,
+			  dcosd_format("{\"title\":\"%s\",\"description\":\"%s\"}", reason(status),
+				       description));
 }
 
 void dcosd_answer_add_header(struct dcosd_answer *answer, const char *name, char *value)

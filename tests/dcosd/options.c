@@ -12,24 +12,24 @@
 
 static void help(void)
 {
-	printf(
-	    "pxenc-dcosd: a stand-in for the IAM and the Secrets service of DC/OS, for tests and\n"
-	    "the demo. It is not a secret store: it keeps everything in memory, shows its\n"
-	    "passwords in the process list, and breaks on request.\n\n"
-	    "pxenc-dcosd --listen ADDRESS:PORT --cert FILE --key FILE [OPTION...]\n"
-	    "  --listen ADDRESS:PORT         loopback only; port 0 picks one\n"
-	    "  --cert FILE, --key FILE       for TLS, in PEM\n"
-	    "  --ca FILE                     served as /ca/dcos-ca.crt\n"
-	    "  --user UID:PASSWORD           a regular user\n"
-	    "  --service-account UID:FILE    a service account and its public key in PEM\n"
-	    "  --grant UID:RID:ACTION        a permission; RID may hold colons\n"
-	    "  --secret PATH=VALUE           a text secret\n"
-	    "  --secret-file PATH=FILE       a binary secret\n"
-	    "  --token-lifetime SECONDS      of ACS tokens, 5 days by default\n"
-	    "  --fault SPEC                  misbehave, see below\n"
-	    "  --log FILE                    append a line METHOD PATH STATUS per request\n\n"
-	    "When ready it prints: listening on https://ADDRESS:PORT\n\n%s",
-	    dcosd_fault_help);
+	printf("pxenc-dcosd: a stand-in for the IAM and the Secrets service of DC/OS, for tests "
+	       "and\n"
+	       "the demo. It is not a secret store: it keeps everything in memory, shows its\n"
+	       "passwords in the process list, and breaks on request.\n\n"
+	       "pxenc-dcosd --listen ADDRESS:PORT --cert FILE --key FILE [OPTION...]\n"
+	       "  --listen ADDRESS:PORT         loopback only; port 0 picks one\n"
+	       "  --cert FILE, --key FILE       for TLS, in PEM\n"
+	       "  --ca FILE                     served as /ca/dcos-ca.crt\n"
+	       "  --user UID:PASSWORD           a regular user\n"
+	       "  --service-account UID:FILE    a service account and its public key in PEM\n"
+	       "  --grant UID:RID:ACTION        a permission; RID may hold colons\n"
+	       "  --secret PATH=VALUE           a text secret\n"
+	       "  --secret-file PATH=FILE       a binary secret\n"
+	       "  --token-lifetime SECONDS      of ACS tokens, 5 days by default\n"
+	       "  --fault SPEC                  misbehave, see below\n"
+	       "  --log FILE                    append a line METHOD PATH STATUS per request\n\n"
+	       "When ready it prints: listening on https://ADDRESS:PORT\n\n%s",
+	       dcosd_fault_help);
 	exit(0);
 }
 
@@ -200,20 +200,20 @@ static void check_grants(const struct dcosd_cluster *cluster)
 void dcosd_options_parse(struct dcosd_options *options, int argc, char **argv)
 {
 	static const struct option long_options[] = {
-	    {"listen", required_argument, NULL, 'L'},
-	    {"cert", required_argument, NULL, 'c'},
-	    {"key", required_argument, NULL, 'k'},
-	    {"ca", required_argument, NULL, 'a'},
-	    {"user", required_argument, NULL, 'u'},
-	    {"service-account", required_argument, NULL, 'U'},
-	    {"grant", required_argument, NULL, 'g'},
-	    {"secret", required_argument, NULL, 's'},
-	    {"secret-file", required_argument, NULL, 'S'},
-	    {"token-lifetime", required_argument, NULL, 't'},
-	    {"fault", required_argument, NULL, 'f'},
-	    {"log", required_argument, NULL, 'l'},
-	    {"help", no_argument, NULL, 'h'},
-	    {0},
+		{ "listen", required_argument, NULL, 'L' },
+		{ "cert", required_argument, NULL, 'c' },
+		{ "key", required_argument, NULL, 'k' },
+		{ "ca", required_argument, NULL, 'a' },
+		{ "user", required_argument, NULL, 'u' },
+		{ "service-account", required_argument, NULL, 'U' },
+		{ "grant", required_argument, NULL, 'g' },
+		{ "secret", required_argument, NULL, 's' },
+		{ "secret-file", required_argument, NULL, 'S' },
+		{ "token-lifetime", required_argument, NULL, 't' },
+		{ "fault", required_argument, NULL, 'f' },
+		{ "log", required_argument, NULL, 'l' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
 	};
 	int option;
 

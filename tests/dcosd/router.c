@@ -13,7 +13,7 @@
 /* Where the token starts in "token=<jwt>" or "Bearer <jwt>"; NULL if it is neither. */
 static const char *token_in_authorization(const char *header)
 {
-	static const char *const schemes[] = {"token=", "Bearer "};
+	static const char *const schemes[] = { "token=", "Bearer " };
 
 	for (size_t i = 0; header && i < sizeof(schemes) / sizeof(schemes[0]); i++)
 		if (!strncasecmp(header, schemes[i], strlen(schemes[i])))

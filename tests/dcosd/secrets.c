@@ -160,13 +160,13 @@ struct verb {
 
 static const struct verb *find_verb(const struct dcosd_request *request)
 {
-	static const struct verb list = {"GET", "dcos:secrets:list:default:/", "read",
-					 list_secrets};
+	static const struct verb list = { "GET", "dcos:secrets:list:default:/", "read",
+					  list_secrets };
 	static const struct verb verbs[] = {
-	    {"GET", "dcos:secrets:default:/", "read", read_secret},
-	    {"PUT", "dcos:secrets:default:/", "create", create_secret},
-	    {"PATCH", "dcos:secrets:default:/", "update", update_secret},
-	    {"DELETE", "dcos:secrets:default:/", "delete", delete_secret},
+		{ "GET", "dcos:secrets:default:/", "read", read_secret },
+		{ "PUT", "dcos:secrets:default:/", "create", create_secret },
+		{ "PATCH", "dcos:secrets:default:/", "update", update_secret },
+		{ "DELETE", "dcos:secrets:default:/", "delete", delete_secret },
 	};
 
 	if (!strcmp(request->method, "GET") && dcosd_uri_query_has(request->query, "list=true"))
@@ -183,7 +183,7 @@ static void answer_secret(struct dcosd_cluster *cluster, const struct dcosd_requ
 {
 	const struct verb *verb = find_verb(request);
 	size_t store_len = strcspn(place, "/");
-	struct operation op = {&cluster->store, request, place + store_len};
+	struct operation op = { &cluster->store, request, place + store_len };
 	DCOSD_CLEANUP_FREE char *rid = NULL;
 
 	if (*op.path == '/')

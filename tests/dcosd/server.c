@@ -27,7 +27,7 @@ static void log_request(const struct dcosd_server *server, const struct dcosd_re
 			unsigned int status)
 {
 	DCOSD_CLEANUP_FREE char *line =
-	    dcosd_format("%s %s %03u\n", request->method, request->target, status);
+		dcosd_format("%s %s %03u\n", request->method, request->target, status);
 
 	if (server->config.log_fd >= 0 && write(server->config.log_fd, line, strlen(line)) < 0)
 		perror("pxenc-dcosd: cannot write the log");
@@ -82,10 +82,11 @@ static struct MHD_Response *stream_response(struct dcosd_server *server,
 	struct stream *stream = dcosd_alloc(sizeof(*stream));
 	struct MHD_Response *response;
 
-	*stream = (struct stream){answer->body, answer->body_len, answer->delivery, &server->stop};
+	*stream =
+		(struct stream){ answer->body, answer->body_len, answer->delivery, &server->stop };
 	answer->body = NULL;
-	response =
-	    MHD_create_response_from_callback(size, BLOCK_SIZE, read_stream, stream, free_stream);
+	response = MHD_create_response_from_callback(size, BLOCK_SIZE, read_stream, stream,
+						     free_stream);
 	if (!response)
 		free_stream(stream);
 	return response;
@@ -141,7 +142,7 @@ static void read_headers(struct MHD_Connection *connection, struct dcosd_request
 	request->content_type = MHD_lookup_connection_value(connection, kind, "Content-Type");
 	request->cookie = MHD_lookup_connection_value(connection, kind, "Cookie");
 	request->chunked =
-	    MHD_lookup_connection_value(connection, kind, "Transfer-Encoding") != NULL;
+		MHD_lookup_connection_value(connection, kind, "Transfer-Encoding") != NULL;
 }
 
 static enum MHD_Result answer_request(struct dcosd_server *server,
@@ -149,8 +150,8 @@ static enum MHD_Result answer_request(struct dcosd_server *server,
 				      struct dcosd_request *request)
 {
 	const struct dcosd_fault *fault =
-	    dcosd_faults_match(server->config.faults, request->method, request->target);
-	struct dcosd_answer answer = {0};
+		dcosd_faults_match(server->config.faults, request->method, request->target);
+	struct dcosd_answer answer = { 0 };
 	enum MHD_Result r;
 
 	read_headers(connection, request);
@@ -212,12 +213,12 @@ struct dcosd_server *dcosd_server_start(const struct dcosd_server_config *config
 	dcosd_stop_init(&server->stop);
 	/* A thread for each connection: a fault that waits holds up its own client alone. */
 	server->daemon = MHD_start_daemon(
-	    MHD_USE_TLS | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD |
-		MHD_USE_POLL,
-	    0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, config->listen_fd,
-	    MHD_OPTION_HTTPS_MEM_CERT, config->cert_pem, MHD_OPTION_HTTPS_MEM_KEY, config->key_pem,
-	    MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-	    NULL, MHD_OPTION_END);
+		MHD_USE_TLS | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD |
+			MHD_USE_POLL,
+		0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, config->listen_fd,
+		MHD_OPTION_HTTPS_MEM_CERT, config->cert_pem, MHD_OPTION_HTTPS_MEM_KEY,
+		config->key_pem, MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
 	if (!server->daemon) {
 		free(server);
 		return NULL;

@@ -258,9 +258,10 @@ TEST(signals_are_neither_ignored_nor_blocked)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	/* 32 and 33 are the C library's own: whoever started us may ignore them, we cannot. */
-	check_output(SH("grep -E 'Sig(Blk|Ign)' /proc/self/status | sed 's/0000000180/0000000000/'"),
-		     "SigBlk:\t0000000000000000\n"
-		     "SigIgn:\t0000000000000000\n");
+	check_output(
+		SH("grep -E 'Sig(Blk|Ign)' /proc/self/status | sed 's/0000000180/0000000000/'"),
+		"SigBlk:\t0000000000000000\n"
+		"SigIgn:\t0000000000000000\n");
 	signal(SIGPIPE, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &before, NULL);

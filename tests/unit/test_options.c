@@ -182,7 +182,7 @@ TEST(an_option_of_a_megabyte_is_kept_whole)
 
 TEST(a_name_that_could_leave_dev_mapper_or_confuse_udev_is_refused)
 {
-	static const char *const bad[] = { "name=a/b", "name=..", "name=.a", "name=a b",
+	static const char *const bad[] = { "name=a/b",	    "name=..",	   "name=.a",  "name=a b",
 					   "name=\xff\xfe", "name=a\\x2f", "name=a\nb" };
 	px_auto(options) struct px_options options = { 0 };
 	char longest[5 + PX_NAME_MAX + 2] = "name=";

@@ -59,7 +59,7 @@ TEST(ordinary_paths_are_well_formed)
 {
 	static const char *const paths[] = { "a",	 "a/b/c", "/a",	    "volumes/0f3c-1/1",
 					     "...",	 "a/...", ".a/..b", "a.b/-_~:@,;+=!$&'()*",
-					     "\xc3\xa4", "~",	    NULL };
+					     "\xc3\xa4", "~",	  NULL };
 	size_t i;
 
 	for (i = 0; paths[i]; i++) {

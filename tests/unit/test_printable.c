@@ -19,7 +19,8 @@ TEST(text_in_any_script_stays_as_it_is)
 {
 	check("", "");
 	check("volumes/a-b_c~1", "volumes/a-b_c~1");
-	check("sch\xc3\xb6n \xe6\xb0\xb4 \xf0\x9f\x94\x91", "sch\xc3\xb6n \xe6\xb0\xb4 \xf0\x9f\x94\x91");
+	check("sch\xc3\xb6n \xe6\xb0\xb4 \xf0\x9f\x94\x91",
+	      "sch\xc3\xb6n \xe6\xb0\xb4 \xf0\x9f\x94\x91");
 }
 
 TEST(what_drives_a_terminal_is_replaced)

@@ -4,6 +4,7 @@
 set -u
 here=$(dirname "$0")
 T_DIR=$(mktemp -d)
+export T_TIMEOUT=75 # the emulated machine may be slow
 # shellcheck source=../lib.sh
 . "$here/lib.sh"
 A=/dev/vdb

@@ -4,6 +4,7 @@
 set -u
 here=$(dirname "$0")
 T_DIR=$(mktemp -d)
+export T_TIMEOUT=75 # the emulated machine may be slow
 # shellcheck source=../lib.sh
 . "$here/lib.sh"
 export PATH=$PATH:/usr/sbin:/sbin
@@ -46,12 +47,11 @@ round_trip() {
     check "$fstype: umount" umount /mnt/a
     check "$fstype: the mapping is gone after umount" mapping_gone
     check "$fstype: mount again" mount -t pxenc $A /mnt/a
+    check "$fstype: it is mounted" mountpoint -q /mnt/a
     check_equal "$fstype: the same bytes are there" "$(sha256sum </mnt/a/file)" "$sum"
     umount /mnt/a
     mapping_gone
 }
-
-plain_text_on_disk() { grep -aq "$1" $A; }
 
 cipher_in_kernel() {
     local name table
@@ -171,14 +171,76 @@ options() {
     check '-N: the mapping goes when the namespace goes' mapping_gone
 }
 
-# An ext4 whose superblock counts errors is not mounted when fsck is asked for and cannot mend it.
-fsck_refuses() {
-    pxenc open $A broken
-    dd if=/dev/zero of=/dev/mapper/broken bs=1k seek=1 count=1 conv=notrunc status=none
-    pxenc close broken
-    check_not '-o fsck: a filesystem that fsck cannot mend is not mounted' \
-        mount -t pxenc -o fsck,fstype=ext4 $A /mnt/a
-    check '-o fsck: no mapping is left behind' mapping_gone
+# A stand-in for the filesystem's own fsck, which says that it left errors.
+fsck_is_asked() {
+    printf '#!/bin/sh\necho "$@" >/run/fsck-args\nexit 4\n' >/root/fsck
+    chmod 755 /root/fsck
+    mount --bind /root/fsck /sbin/fsck.ext4
+    check 'without -o fsck it is not called' \
+        bash -c 'mount -t pxenc "$0" /mnt/a && umount /mnt/a && ! test -e /run/fsck-args' $A
+    mapping_gone
+    fails_with '-o fsck: errors that are left stop the mount' 32 'left errors' mount -t pxenc -o fsck $A /mnt/a
+    check_match '-o fsck: it is called for the mapping' "$(cat /run/fsck-args)" '^-a /dev/mapper/pxenc-'
+    check '-o fsck: no mapping is left' mapping_gone
+    umount /sbin/fsck.ext4
+}
+
+# The helper's own flags, as it is called by hand.
+flags() {
+    check 'mount.pxenc -r' /usr/sbin/mount.pxenc $A /mnt/a -r
+    check_match '-r mounts read-only' "$(findmnt -n -o OPTIONS /mnt/a)" '^ro'
+    umount /mnt/a
+    mapping_gone
+    check 'mount.pxenc -w -n' /usr/sbin/mount.pxenc $A /mnt/a -w -n -o _netdev
+    check_match '-w mounts for writing' "$(findmnt -n -o OPTIONS /mnt/a)" '^rw'
+    check_not '-n leaves no line in utab' grep -q 'TARGET=/mnt/a ' /run/mount/utab
+    umount /mnt/a
+    mapping_gone
+    check_match '-v tells the stages' "$(/usr/sbin/mount.pxenc -v $A /mnt/a 2>&1)" 'stage mount: '
+    check_match 'the table shows the volume with its driver' "$(pxenc status)" 'pxenc-.*xts-aes-aesni.*/mnt/a'
+    umount /mnt/a
+    mapping_gone
+    pxenc open $A held
+    exec 7</dev/mapper/held
+    check 'close --deferred of what is held' pxenc close --deferred held
+    check 'leaves it until then' test -e /sys/block/dm-0
+    exec 7<&-
+    check 'and not longer' mapping_gone
+}
+
+# harmless NAME STATUS PATTERN [OPTION…]: open fails so, maps nothing, and changes nothing.
+harmless() {
+    local name=$1 before
+    before=$(sha256sum <$A)
+    fails_with "$1" "$2" "$3" pxenc open $A "${@:4}"
+    check "$name: no mapping" no_mappings
+    check_equal "$name: the device is unchanged" "$(sha256sum <$A)" "$before"
+}
+
+harmless_failures() {
+    local config=/etc/pxenc/config.json
+    cp $config /root/config
+    mv /etc/pxenc/dcos-ca.crt /root/ca
+    harmless 'a missing CA: status 1' 1 'dcos-ca.crt'
+    mv /root/ca /etc/pxenc/dcos-ca.crt
+    sed -i 's/"store"/"st0re"/; s/"base_path"/"basepath"/' $config
+    harmless 'an unknown key in the config: status 1' 1 'basepath'
+    cp /root/config $config
+    sed -i 's#"pwx/secrets"#"elsewhere"#' $config
+    harmless 'a forbidden path: status 8' 8 'org users grant'
+    cp /root/config $config
+    echo wrong >/etc/pxenc/password
+    rm -rf /run/pxenc
+    harmless 'a rejected login: status 7' 7 'portworx'
+    printf '%s\n' "$USER_PASSWORD" >/etc/pxenc/password
+    fails_with 'a device that is no LUKS volume: status 4' 4 'not a LUKS volume' pxenc open $B
+    dd if=$A of=/root/genuine bs=1M count=16 status=none
+    luks2-edit $A '"offset":"16777216"' '"offset":"16781312"' >/dev/null
+    harmless 'a header that was changed: status 11, before activation' 11 'seal'
+    fails_with 'a header that was changed is not mounted' 32 'seal' mount -t pxenc $A /mnt/a
+    check 'nor mapped' no_mappings
+    dd if=/root/genuine of=$A bs=1M conv=notrunc,fsync status=none
+    check 'and the genuine header opens again' pxenc open --test $A
 }
 
 clone() {
@@ -289,8 +351,10 @@ last_unmount
 two_at_once
 fstab
 options
+flags
+fsck_is_asked
+harmless_failures
 clone
-fsck_refuses
 round_trip xfs
 keys
 generated_key_is_a_passphrase
