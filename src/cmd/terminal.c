@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>
@@ -49,6 +50,7 @@ static enum px_status read_line(struct px_secret **ret_secret)
 enum px_status px_prompt_secret(const char *prompt, struct px_secret **ret_secret)
 {
 	struct termios old, silent;
+	sigset_t all, before;
 	enum px_status st;
 
 	if (!on_terminal() || tcgetattr(STDIN_FILENO, &old) < 0)
@@ -57,9 +59,13 @@ enum px_status px_prompt_secret(const char *prompt, struct px_secret **ret_secre
 	silent = old;
 	silent.c_lflag &= ~(tcflag_t)ECHO;
 	fprintf(stderr, "%s: ", prompt);
+	/* A signal waits until the terminal echoes again. */
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &before);
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
 	st = read_line(ret_secret);
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
 	fputc('\n', stderr);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	return st;
 }
