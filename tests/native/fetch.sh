@@ -256,7 +256,7 @@ late_names() {
         return
     fi
     dcosd_start first 127.0.0.1:0 "${GRANTS[@]}" --secret a=at-last
-    config "\"https://master.mesos:${DCOSD_URL_first##*:}\""
+    T_TIMEOUT=60 config "\"https://master.mesos:${DCOSD_URL_first##*:}\""
     mkdir -p "$T_DIR/etc"
     cp -a /etc/. "$T_DIR/etc" 2>/dev/null
     rm -f "$T_DIR"/etc/{resolv.conf,hosts}
