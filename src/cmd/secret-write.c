@@ -18,7 +18,7 @@ struct arguments {
 	struct px_secret *value;
 };
 
-/* --value exists because the mission's page has it; ps shall not see it for long. */
+/* --value exists because the DC/OS page on secrets has it; ps shall not see it for long. */
 static enum px_status take_value(struct arguments *args, char *text)
 {
 	int r;

@@ -259,7 +259,7 @@ clone() {
     wipe $B
 }
 
-# Keys as the mission's page has them, and volumes that cryptsetup made or opens.
+# Keys as the DC/OS page on secrets has them, and volumes that cryptsetup made or opens.
 keys() {
     printf %s "$VOLUME_VALUE" | pxenc secrets create volume-key --value-file -
     printf %s "$CLUSTER_VALUE" | pxenc secrets create pwx/secrets/cluster-wide-secret-key --value-file -
