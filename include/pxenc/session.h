@@ -13,6 +13,9 @@ struct px_session {
 	struct px_store *store;
 };
 
+/* The config alone, with that base path, for commands that meet the store in px_unlock. */
+enum px_status px_session_config(struct px_config **ret_config) PX_MUST_CHECK;
+
 enum px_status px_session_open(struct px_session *ret_session) PX_MUST_CHECK;
 
 /* The full path of a secret that a person wrote. PX_USAGE says what is wrong with it. */

@@ -14,7 +14,7 @@
 #include "pxenc/mapping.h"
 #include "pxenc/mount.h"
 #include "pxenc/probe.h"
-#include "pxenc/store.h"
+#include "pxenc/session.h"
 #include "pxenc/unlock.h"
 
 #define NODE_SECONDS 5 /* for udev to make a node */
@@ -260,9 +260,7 @@ static enum px_status mount_volume(const struct arguments *args)
 	px_auto(config) struct px_config *config = NULL;
 	enum px_status st;
 
-	st = px_config_load(&config);
-	if (!st)
-		st = px_store_session_base(config);
+	st = px_session_config(&config);
 	if (st)
 		return st;
 	if (args->fake)

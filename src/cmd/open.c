@@ -4,7 +4,7 @@
 #include "pxenc/cmd.h"
 #include "pxenc/dm.h"
 #include "pxenc/log.h"
-#include "pxenc/store.h"
+#include "pxenc/session.h"
 #include "pxenc/unlock.h"
 
 struct arguments {
@@ -53,9 +53,7 @@ static enum px_status open_volume(const struct arguments *args)
 	px_auto(config) struct px_config *config = NULL;
 	enum px_status st;
 
-	st = px_config_load(&config);
-	if (!st)
-		st = px_store_session_base(config);
+	st = px_session_config(&config);
 	if (!st)
 		st = px_unlock(args->device, config, &args->options, args->test, &unlocked);
 	if (st)

@@ -99,26 +99,6 @@ static enum px_status get_value(struct arguments *args)
 	return PX_OK;
 }
 
-enum px_status px_cmd_secret_create(int argc, char **argv)
-{
-	struct arguments args = { .words = "secrets create" };
-	px_auto(session) struct px_session session = { 0 };
-	px_auto(free) char *full = NULL;
-	enum px_status st;
-
-	st = parse(argc, argv, &args);
-	if (!st)
-		st = get_value(&args);
-	if (!st)
-		st = px_session_open(&session);
-	if (!st)
-		st = px_session_path(&session, args.path, &full);
-	if (!st)
-		st = px_store_create(session.store, full, args.value);
-	px_secret_free(&args.value);
-	return st;
-}
-
 static enum px_status confirm_update(const char *path, bool force)
 {
 	px_auto(free) char *question = NULL;
@@ -133,11 +113,38 @@ static enum px_status confirm_update(const char *path, bool force)
 	return px_confirm(question);
 }
 
+static enum px_status write_value(const struct arguments *args, bool update)
+{
+	px_auto(session) struct px_session session = { 0 };
+	px_auto(free) char *full = NULL;
+	enum px_status st;
+
+	st = px_session_open(&session);
+	if (!st)
+		st = px_session_path(&session, args->path, &full);
+	if (st)
+		return st;
+	return update ? px_store_update(session.store, full, args->value)
+		      : px_store_create(session.store, full, args->value);
+}
+
+enum px_status px_cmd_secret_create(int argc, char **argv)
+{
+	struct arguments args = { .words = "secrets create" };
+	enum px_status st;
+
+	st = parse(argc, argv, &args);
+	if (!st)
+		st = get_value(&args);
+	if (!st)
+		st = write_value(&args, false);
+	px_secret_free(&args.value);
+	return st;
+}
+
 enum px_status px_cmd_secret_update(int argc, char **argv)
 {
 	struct arguments args = { .words = "secrets update" };
-	px_auto(session) struct px_session session = { 0 };
-	px_auto(free) char *full = NULL;
 	enum px_status st;
 
 	st = parse(argc, argv, &args);
@@ -147,11 +154,7 @@ enum px_status px_cmd_secret_update(int argc, char **argv)
 	if (!st)
 		st = confirm_update(args.path, args.force);
 	if (!st)
-		st = px_session_open(&session);
-	if (!st)
-		st = px_session_path(&session, args.path, &full);
-	if (!st)
-		st = px_store_update(session.store, full, args.value);
+		st = write_value(&args, true);
 	px_secret_free(&args.value);
 	return st;
 }

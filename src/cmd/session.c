@@ -7,7 +7,7 @@
 #include "pxenc/log.h"
 #include "pxenc/path.h"
 
-enum px_status px_session_open(struct px_session *ret_session)
+enum px_status px_session_config(struct px_config **ret_config)
 {
 	px_auto(config) struct px_config *config = NULL;
 	enum px_status st;
@@ -15,6 +15,17 @@ enum px_status px_session_open(struct px_session *ret_session)
 	st = px_config_load(&config);
 	if (!st)
 		st = px_store_session_base(config);
+	if (!st)
+		*ret_config = px_steal(&config);
+	return st;
+}
+
+enum px_status px_session_open(struct px_session *ret_session)
+{
+	px_auto(config) struct px_config *config = NULL;
+	enum px_status st;
+
+	st = px_session_config(&config);
 	if (!st)
 		st = px_store_new(config, px_deadline_in(config->timeout), &ret_session->store);
 	if (!st)
