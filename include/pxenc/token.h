@@ -17,7 +17,7 @@
  * While the key is changed it has one member more, and never both: "next" until the new key is
  * the volume's, "old" from then on until the old one is gone.
  *
- *    "next":{"slot":1,"secret":"volumes/UUID/2"}
+ *    "next":{"slot":1,"secret":"volumes/UUID/2","keep":false}
  *    "old":{"slot":0,"secret":"volumes/UUID/1","keep":false}
  */
 #define PX_TOKEN_TYPE "pxenc"
@@ -27,7 +27,7 @@
 struct px_token_other {
 	int keyslot;  /* not the token's own; it may not be there (any more) */
 	char *secret; /* NULL: there is no change under way */
-	bool keep;    /* of an old one: its secret is to stay in the store */
+	bool keep;    /* the old key's secret is to stay in the store */
 };
 
 struct px_token {

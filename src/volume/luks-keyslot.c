@@ -27,7 +27,7 @@ int px_luks_set_pbkdf(struct px_luks *luks, const struct px_secret *key)
 	};
 
 	return crypt_set_pbkdf_type(
-		luks->cd, px_key_is_generated(key) ? &cheap : crypt_get_pbkdf_default(CRYPT_LUKS2));
+		luks->cd, px_key_is_random(key) ? &cheap : crypt_get_pbkdf_default(CRYPT_LUKS2));
 }
 
 int px_luks_write_keyslot(struct px_luks *luks, int slot, const struct px_secret *volume_key,

@@ -28,12 +28,7 @@ static const struct px_json_member token_members[] = {
 	{ "next", PX_JSON_OBJECT, true },     { "old", PX_JSON_OBJECT, true },
 };
 
-static const struct px_json_member next_members[] = {
-	{ "slot", PX_JSON_NUMBER, false },
-	{ "secret", PX_JSON_STRING, false },
-};
-
-static const struct px_json_member old_members[] = {
+static const struct px_json_member other_members[] = {
 	{ "slot", PX_JSON_NUMBER, false },
 	{ "secret", PX_JSON_STRING, false },
 	{ "keep", PX_JSON_BOOL, false },
@@ -123,10 +118,8 @@ static int only_keyslot(const cJSON *json)
 	return px_json_index(cJSON_GetStringValue(keyslots->child));
 }
 
-/* The key of a change that is under way: of the token's next or old member, if it has it. */
-static enum px_status check_other(const cJSON *json, const char *name,
-				  const struct px_json_member *members, size_t count,
-				  const char *device)
+/* The key of a change that is under way: the token's next or old member, if it has it. */
+static enum px_status check_other(const cJSON *json, const char *name, const char *device)
 {
 	const cJSON *other = px_json_get(json, name);
 	uint32_t slot = 0;
@@ -134,7 +127,7 @@ static enum px_status check_other(const cJSON *json, const char *name,
 
 	if (!other)
 		return PX_OK;
-	status = check_members(other, members, count, device);
+	status = check_members(other, other_members, COUNT(other_members), device);
 	if (status == PX_OK && (px_json_u32(other, "slot", 0, KEYSLOT_MAX, &slot) < 0 ||
 				(int)slot == only_keyslot(json)))
 		status = broken(device, "the keyslot of a change is not another one");
@@ -147,9 +140,8 @@ static enum px_status check_change(const cJSON *json, const char *device)
 
 	if (px_json_get(json, "next") && px_json_get(json, "old"))
 		return broken(device, "it has two changes under way");
-	status = check_other(json, "next", next_members, COUNT(next_members), device);
-	return status == PX_OK ? check_other(json, "old", old_members, COUNT(old_members), device)
-			       : status;
+	status = check_other(json, "next", device);
+	return status == PX_OK ? check_other(json, "old", device) : status;
 }
 
 static enum px_status check(const cJSON *json, const char *device)
@@ -241,7 +233,7 @@ static bool add_keyslot(cJSON *json, int keyslot)
 }
 
 /* True also when there is none to add. */
-static bool add_other(cJSON *json, const char *name, const struct px_token_other *other, bool keep)
+static bool add_other(cJSON *json, const char *name, const struct px_token_other *other)
 {
 	cJSON *member;
 
@@ -250,7 +242,7 @@ static bool add_other(cJSON *json, const char *name, const struct px_token_other
 	member = cJSON_AddObjectToObject(json, name);
 	return member && cJSON_AddNumberToObject(member, "slot", other->keyslot) &&
 	       cJSON_AddStringToObject(member, "secret", other->secret) &&
-	       (!keep || cJSON_AddBoolToObject(member, "keep", other->keep));
+	       cJSON_AddBoolToObject(member, "keep", other->keep);
 }
 
 char *px_token_format(const struct px_token *token)
@@ -267,8 +259,7 @@ char *px_token_format(const struct px_token *token)
 		return NULL;
 	if (token->seal && !cJSON_AddStringToObject(json, "seal", token->seal))
 		return NULL;
-	if (!add_other(json, "next", &token->next, false) ||
-	    !add_other(json, "old", &token->old, true))
+	if (!add_other(json, "next", &token->next) || !add_other(json, "old", &token->old))
 		return NULL;
 	return cJSON_PrintUnformatted(json);
 }
