@@ -96,7 +96,7 @@ unsigned int px_luks_count_slots(const struct px_luks *luks);
 int px_luks_free_slot(const struct px_luks *luks);
 
 /* Opens a keyslot (-1: whichever the key opens) and returns its number; the volume key is the
- * caller's. Silent: -EPERM, the key does not open it; -ENOMEM; other -errno. */
+ * caller's. Silent: -EPERM, the key does not open it, or it is not there; -ENOMEM; other -errno. */
 int px_luks_open_slot(struct px_luks *luks, int slot, const struct px_secret *key,
 		      struct px_secret **ret_volume_key) PX_MUST_CHECK;
 

@@ -71,8 +71,11 @@ int px_luks_open_slot(struct px_luks *luks, int slot, const struct px_secret *ke
 {
 	px_auto(secret) struct px_secret *volume_key = NULL;
 	size_t size = px_luks_key_bits(luks) / 8;
-	int r = px_secret_new(size, &volume_key);
+	int r;
 
+	if (slot >= 0 && !px_luks_has_slot(luks, slot))
+		return -EPERM;
+	r = px_secret_new(size, &volume_key);
 	if (r < 0)
 		return r;
 	px_luks_listen();

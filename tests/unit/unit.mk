@@ -23,6 +23,7 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_header \
 	tests/unit/test_seal \
 	tests/unit/test_luks \
+	tests/unit/test_change \
 	tests/unit/test_mapping \
 	tests/unit/test_dm \
 	tests/unit/test_driver \
@@ -165,6 +166,16 @@ tests_unit_test_luks_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=fstat -Wl,--wrap=lseek -Wl,--wrap=pread -Wl,--wrap=px_seal_verify \
 	-Wl,--wrap=open
 tests_unit_test_luks_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_change_SOURCES = tests/unit/test_change.c $(unit_support)
+tests_unit_test_change_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_change_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=crypt_set_pbkdf_type -Wl,--wrap=crypt_keyslot_set_encryption \
+	-Wl,--wrap=crypt_keyslot_add_by_volume_key -Wl,--wrap=crypt_keyslot_destroy \
+	-Wl,--wrap=crypt_volume_key_get -Wl,--wrap=crypt_token_json_set \
+	-Wl,--wrap=crypt_dump_json -Wl,--wrap=crypt_set_label \
+	-Wl,--wrap=crypt_metadata_locking -Wl,--wrap=fcntl
+tests_unit_test_change_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_mapping_SOURCES = tests/unit/test_mapping.c $(unit_support)
 tests_unit_test_mapping_CPPFLAGS = $(unit_cppflags)
