@@ -31,12 +31,13 @@ setup() {
         username_file "\"$T_DIR/username\"" password_file "\"$T_DIR/password\""
 }
 
-# LUKS2 by cryptsetup, with cheap keyslots: the passphrase "by hand" in keyslot 0.
+# LUKS2 (or luks1) by cryptsetup, with cheap keyslots: the passphrase "by hand" in keyslot 0.
 luks_image() {
+    local options=(--type "${2:-luks2}" --pbkdf-force-iterations 1000)
+    [ "${2:-luks2}" = luks1 ] || options+=(--pbkdf pbkdf2)
     rm -f "$1"
     truncate -s 20M "$1"
-    printf 'by hand' | cryptsetup -q luksFormat --type "${2:-luks2}" --pbkdf-force-iterations 1000 \
-        ${3:---pbkdf pbkdf2} "$1" -
+    printf 'by hand' | cryptsetup -q luksFormat "${options[@]}" "$1" -
 }
 uuid_of() { cryptsetup luksUUID "$1"; }
 secret_of() { pxenc status "$1" --json | jq -r '.[0].secret'; }
@@ -79,7 +80,7 @@ enroll() {
     check 'and a secret of ours' pxenc open --test "$IMAGE"
     check_equal 'which the LUKS2 token names' "$(secret_of "$IMAGE")" cluster-1
 
-    luks_image "$IMAGE" luks1 ''
+    luks_image "$IMAGE" luks1
     before=$(sha256sum <"$IMAGE")
     fails_with 'enroll of LUKS1 says how to mount it: status 1' 1 'secret=PATH' \
         pxenc enroll "$IMAGE" --key-file <(printf 'by hand')
