@@ -44,6 +44,17 @@ int px_luks_write_keyslot(struct px_luks *luks, int slot, const struct px_secret
 	return r < 0 ? r : 0;
 }
 
+int px_luks_write_unbound(struct px_luks *luks, int slot, const struct px_secret *key)
+{
+	int r = crypt_keyslot_set_encryption(luks->cd, KEYSLOT_CIPHER, KEYSLOT_KEY_SIZE);
+
+	if (r == 0)
+		r = crypt_keyslot_add_by_key(luks->cd, slot, NULL, px_luks_key_bits(luks) / 8,
+					     px_luks_key_text(key), px_secret_len(key),
+					     CRYPT_VOLUME_KEY_NO_SEGMENT);
+	return r < 0 ? r : 0;
+}
+
 bool px_luks_has_slot(const struct px_luks *luks, int slot)
 {
 	return crypt_keyslot_status(luks->cd, slot) >= CRYPT_SLOT_ACTIVE;
