@@ -100,6 +100,9 @@ int px_luks_free_slot(const struct px_luks *luks);
 int px_luks_open_slot(struct px_luks *luks, int slot, const struct px_secret *key,
 		      struct px_secret **ret_volume_key) PX_MUST_CHECK;
 
+/* The keyslot of a volume key that enciphers nothing (yet), which this key opens; -1: none. */
+int px_luks_unbound_slot(struct px_luks *luks, const struct px_secret *key);
+
 enum px_status px_luks_add_slot(struct px_luks *luks, int slot, const struct px_secret *volume_key,
 				const struct px_secret *key) PX_MUST_CHECK;
 enum px_status px_luks_destroy_slot(struct px_luks *luks, int slot) PX_MUST_CHECK;

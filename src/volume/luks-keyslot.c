@@ -77,6 +77,19 @@ int px_luks_free_slot(const struct px_luks *luks)
 	return -1;
 }
 
+int px_luks_unbound_slot(struct px_luks *luks, const struct px_secret *key)
+{
+	px_auto(secret) struct px_secret *volume_key = NULL;
+
+	for (int slot = 0; slot < KEYSLOTS_MAX; slot++) {
+		if (crypt_keyslot_status(luks->cd, slot) != CRYPT_SLOT_UNBOUND)
+			continue;
+		if (px_luks_open_slot(luks, slot, key, &volume_key) >= 0)
+			return slot;
+	}
+	return -1;
+}
+
 int px_luks_open_slot(struct px_luks *luks, int slot, const struct px_secret *key,
 		      struct px_secret **ret_volume_key)
 {
