@@ -38,6 +38,7 @@ by_hand() { cryptsetup open --test-passphrase --key-file "$T_DIR/passphrase" "$I
 
 # It opens, and once it is finished nothing is under way and nothing left over: as many keyslots as
 # there are to be, and of its own keys in the store those alone that are known.
+# shellcheck disable=SC2053  # NAMED is a pattern
 rotated() {
     local named
     pxenc open --test "$IMAGE" || return 1
@@ -45,7 +46,6 @@ rotated() {
     named=$(token | jq -r .secret)
     echo "token: $(token); keyslots: $(slots); keys: $(own_keys | tr '\n' ' ')"
     [ "$(token | jq -c '[has("next"), has("old"), has("reencrypt")]')" = '[false,false,false]' ] &&
-        # shellcheck disable=SC2053  # a pattern
         [ "$(slots | wc -w)" = "$SLOTS" ] && [[ $named = $NAMED ]] &&
         ! own_keys | grep -vxF "${named#volumes/}" | grep -qvxE "$KNOWN"
 }
