@@ -14,6 +14,7 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_key \
 	tests/unit/test_file \
 	tests/unit/test_log \
+	tests/unit/test_members \
 	tests/unit/test_config \
 	tests/unit/test_child \
 	tests/unit/test_resolve \
@@ -96,6 +97,11 @@ tests_unit_test_log_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_log_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=write
 tests_unit_test_log_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_members_SOURCES = tests/unit/test_members.c $(unit_support)
+tests_unit_test_members_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_members_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_members_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_config_SOURCES = tests/unit/test_config.c $(unit_support)
 tests_unit_test_config_CPPFLAGS = $(unit_cppflags)
