@@ -32,6 +32,8 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_driver \
 	tests/unit/test_frame \
 	tests/unit/test_acs \
+	tests/unit/test_cloud \
+	tests/unit/test_sigv4 \
 	tests/unit/test_store \
 	tests/unit/test_http \
 	tests/unit/test_dcos \
@@ -236,6 +238,18 @@ tests_unit_test_acs_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=mmap -Wl,--wrap=renameat -Wl,--wrap=unlinkat -Wl,--wrap=flock \
 	-Wl,--wrap=EVP_MD_CTX_new -Wl,--wrap=fdopendir -Wl,--wrap=px_now_ms
 tests_unit_test_acs_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_cloud_SOURCES = tests/unit/test_cloud.c $(unit_support)
+tests_unit_test_cloud_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_cloud_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=mmap
+tests_unit_test_cloud_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_sigv4_SOURCES = tests/unit/test_sigv4.c $(unit_support)
+tests_unit_test_sigv4_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_sigv4_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=mmap -Wl,--wrap=HMAC -Wl,--wrap=EVP_Digest
+tests_unit_test_sigv4_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_store_SOURCES = tests/unit/test_store.c $(unit_support)
 tests_unit_test_store_CPPFLAGS = $(unit_cppflags)
