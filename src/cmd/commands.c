@@ -34,9 +34,10 @@ const struct px_command px_commands[] = {
 	{ "secrets list", "[PATH] [--json]", "list the secrets below a path", px_cmd_secret_list },
 	{ "secrets delete", "PATH [--force]", "delete a secret for good", px_cmd_secret_delete },
 	{ "credentials create",
-	  "--provider s3 --s3-access-key A [--s3-secret-key K | --s3-secret-key-file F]\n"
-	  "                    [--s3-region R] [--s3-endpoint E] [--s3-disable-ssl] [--use-iam]\n"
-	  "                    [--s3-storage-class C] [--disable-path-style] [OPTIONS] NAME\n"
+	  "--provider s3 [--s3-access-key A | --use-iam]\n"
+	  "                    [--s3-secret-key K | --s3-secret-key-file F] [--s3-region R]\n"
+	  "                    [--s3-endpoint E] [--s3-disable-ssl] [--s3-storage-class C]\n"
+	  "                    [--disable-path-style] [OPTIONS] NAME\n"
 	  "  credentials create --provider azure --azure-account-name A\n"
 	  "                    [--azure-account-key K | --azure-account-key-file F] [OPTIONS] "
 	  "NAME\n"
