@@ -24,7 +24,8 @@
 #define MANY 8
 
 struct s3d {
-	const char *listen, *cert, *key, *region;
+	const char *listen, *region;
+	char *cert, *key;   /* NULL: no TLS */
 	char *users[MANY];  /* ACCESS:SECRET */
 	const char *denied; /* an access key that may do nothing */
 	const char *buckets[MANY];
@@ -284,5 +285,7 @@ int main(int argc, char **argv)
 	sigwait(&ending, &number);
 	MHD_stop_daemon(daemon);
 	free(url);
+	free(s3d.cert);
+	free(s3d.key);
 	return 0;
 }
