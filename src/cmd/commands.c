@@ -11,8 +11,10 @@ const struct px_command px_commands[] = {
 	  "unlock a volume as /dev/mapper/NAME, or only prove its key", px_cmd_open },
 	{ "close", "NAME|DEVICE [--deferred]", "lock a volume again", px_cmd_close },
 	{ "status", "[NAME|DEVICE …] [--json]", "show what is open, and how", px_cmd_status },
-	{ "secrets dcos login", "--username U [--password P | --password-stdin] [--base-path B]",
-	  "log this machine in to DC/OS, until the token expires or the machine restarts",
+	{ "secrets dcos login",
+	  "{--username U [--password P | --password-stdin] | --service-account F}\n"
+	  "                    [--base-path B] [--persist]",
+	  "log this machine in to DC/OS: until it restarts, or with --persist for good",
 	  px_cmd_login },
 	{ "secrets dcos logout", "", "forget the login", px_cmd_logout },
 	{ "secrets set-cluster-key", "--secret PATH",

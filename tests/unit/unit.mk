@@ -27,7 +27,10 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_dm \
 	tests/unit/test_driver \
 	tests/unit/test_frame \
+	tests/unit/test_account \
 	tests/unit/test_acs \
+	tests/unit/test_credentials \
+	tests/unit/test_persist \
 	tests/unit/test_store \
 	tests/unit/test_http \
 	tests/unit/test_dcos \
@@ -192,12 +195,33 @@ tests_unit_test_frame_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=mmap -Wl,--wrap=poll -Wl,--wrap=read -Wl,--wrap=write
 tests_unit_test_frame_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
 
+tests_unit_test_account_SOURCES = tests/unit/test_account.c $(unit_support)
+tests_unit_test_account_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_account_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=mmap -Wl,--wrap=BIO_new_mem_buf -Wl,--wrap=EVP_MD_CTX_new \
+	-Wl,--wrap=EVP_DigestSign
+tests_unit_test_account_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
+
 tests_unit_test_acs_SOURCES = tests/unit/test_acs.c $(unit_support)
 tests_unit_test_acs_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_acs_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=mmap -Wl,--wrap=renameat -Wl,--wrap=unlinkat -Wl,--wrap=flock \
 	-Wl,--wrap=EVP_MD_CTX_new -Wl,--wrap=fdopendir -Wl,--wrap=px_now_ms
 tests_unit_test_acs_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_credentials_SOURCES = tests/unit/test_credentials.c $(unit_support)
+tests_unit_test_credentials_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_credentials_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=mmap
+tests_unit_test_credentials_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) \
+	$(CMOCKA_LIBS)
+
+tests_unit_test_persist_SOURCES = tests/unit/test_persist.c $(unit_support)
+tests_unit_test_persist_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_persist_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=mmap -Wl,--wrap=fsync -Wl,--wrap=flock -Wl,--wrap=renameat \
+	-Wl,--wrap=unlinkat -Wl,--wrap=poll -Wl,--wrap=geteuid
+tests_unit_test_persist_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_store_SOURCES = tests/unit/test_store.c $(unit_support)
 tests_unit_test_store_CPPFLAGS = $(unit_cppflags)
