@@ -49,7 +49,7 @@ _pxenc_value() {
 		;;
 	--sector-size) _pxenc_list 512 1024 2048 4096 ;;
 	-o | --options) _pxenc_list secret= cluster_key name= ro discard timeout= ;;
-	--value-file) compgen -f -- "$2" ;;
+	--value-file | --service-account) compgen -f -- "$2" ;;
 	--secret | --label | --username | --password | --base-path | --value) ;;
 	*) return 1 ;;
 	esac
@@ -69,7 +69,10 @@ _pxenc_words() {
 	status | 'secrets list') options+=(--json) ;;
 	secrets) options=(dcos set-cluster-key create update get list delete) ;;
 	'secrets dcos') options=(login logout) ;;
-	'secrets dcos login') options+=(--username --password-stdin --password --base-path) ;;
+	'secrets dcos login')
+		options+=(--username --password-stdin --password --service-account --base-path
+			--persist)
+		;;
 	'secrets set-cluster-key') options+=(--secret) ;;
 	'secrets create') options+=(--value-file --generate --value=) ;;
 	'secrets update') options+=(--value-file --generate --value= --force) ;;
