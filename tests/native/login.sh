@@ -38,9 +38,11 @@ setup() {
         openssl pkey -in "$T_DIR/svc.key" -pubout -out "$T_DIR/svc.pub" || return 1
     service_json "$T_DIR/svc.key"
     start_main 127.0.0.1:0
-    # shellcheck disable=SC2016
-    printf '#!/bin/sh\nSYSTEMD_CREDENTIAL_SECRET=%s exec /usr/bin/systemd-creds "$@"\n' "$T_DIR/host.key" \
-        >"$PXENC_TEST_SYSTEMD_CREDS"
+    cat >"$PXENC_TEST_SYSTEMD_CREDS" <<END
+#!/bin/sh
+echo "\$1" >>$T_DIR/creds.log
+SYSTEMD_CREDENTIAL_SECRET=$T_DIR/host.key exec /usr/bin/systemd-creds "\$@"
+END
     chmod 700 "$PXENC_TEST_SYSTEMD_CREDS"
 }
 
@@ -182,7 +184,7 @@ restart() { rm -rf "$RUN_DIR"; }
 can_persist() { printf x | "$PXENC_TEST_SYSTEMD_CREDS" encrypt --name=x --with-key=host - - >/dev/null 2>&1; }
 
 kept() {
-    local out before
+    local out before i pids=()
     config
     out=$(login_u --base-path pwx/secrets --persist 2>&1)
     check_match 'login --persist says where the login is kept' "$out" "kept in '$PXENC_TEST_CREDSTORE_ENCRYPTED'"
@@ -198,6 +200,16 @@ kept() {
     check_equal 'after a restart nobody logs in, and commands work under its base path' "$(pxenc secrets get b 2>&1)" two
     check_equal 'again' "$(pxenc secrets get b 2>&1)" two
     check_equal 'with one login' "$(logins)" $((before + 1))
+    restart
+    : >"$T_DIR/creds.log"
+    for i in 1 2 3 4; do
+        pxenc secrets get b >"$T_DIR/par.$i" &
+        pids+=($!)
+    done
+    wait "${pids[@]}"
+    check_equal 'four runs at once get their values' "$(cat "$T_DIR"/par.*)" twotwotwotwo
+    check_equal 'by one login' "$(logins)" $((before + 2))
+    check_equal 'and one decryption' "$(cat "$T_DIR/creds.log")" decrypt
     check_equal 'it comes before the environment' \
         "$(restart && DCOS_SECRETS_USERNAME=nobody DCOS_SECRETS_PASSWORD=pw pxenc secrets get b 2>&1)" two
     mv "$T_DIR/host.key" "$T_DIR/host.key.old"
