@@ -99,7 +99,7 @@ at_once() {
 again() {
     local pid
     dcosd_start first 127.0.0.1:0 --user u:pw --fault '500@POST:*/login'
-    T_TIMEOUT=2 config "\"$DCOSD_URL_first\""
+    T_TIMEOUT=4 config "\"$DCOSD_URL_first\""
     pxenc secrets get a >/dev/null 2>"$T_DIR/err"
     check_equal '500 again and again: status 6' $? 6
     check_match 'and what was asked is said' "$(tail -n 1 "$T_DIR/err")" 'answers 500, while logging in \(tried'
