@@ -547,6 +547,20 @@ TEST(locked_memory_may_run_out_at_any_point)
 	assert_int_equal(whole_life((void *)(uintptr_t)file), 0);
 }
 
+static int sign_life(void *arg)
+{
+	px_auto(secret) struct px_secret *token = NULL;
+
+	return px_account_sign(arg, 0, &token);
+}
+
+TEST(a_token_needs_memory)
+{
+	px_auto(account) struct px_account account = account_with("u", pem_of(key, NULL));
+
+	each_allocation_may_fail(sign_life, &account, -ENOMEM);
+}
+
 TEST(a_token_needs_locked_memory)
 {
 	px_auto(account) struct px_account account = account_with("u", pem_of(key, NULL));
@@ -608,6 +622,7 @@ int main(void)
 		cmocka_unit_test(nothing_of_the_text_is_left_on_the_heap),
 		in_dir(every_allocation_may_fail),
 		in_dir(locked_memory_may_run_out_at_any_point),
+		cmocka_unit_test(a_token_needs_memory),
 		cmocka_unit_test(a_token_needs_locked_memory),
 		cmocka_unit_test(clearing_nothing_is_fine),
 	};

@@ -21,7 +21,7 @@
  * alphabet, behind a line with the key that it was told, and writes its arguments down.
  */
 static const char *plain, *encrypted, *creds;
-static struct fault no_mmap, no_fsync, no_flock, no_renameat, no_unlinkat, no_poll;
+static struct fault no_mmap, no_fsync, no_flock, no_openat, no_renameat, no_unlinkat, no_poll;
 static uid_t foreign_euid;
 
 const char *px_place_credstore(void)
@@ -45,6 +45,8 @@ int __real_fsync(int fd);
 int __wrap_fsync(int fd);
 int __real_flock(int fd, int operation);
 int __wrap_flock(int fd, int operation);
+int __real_openat(int dir, const char *name, int flags, ...);
+int __wrap_openat(int dir, const char *name, int flags, ...);
 int __real_renameat(int from_dir, const char *from, int to_dir, const char *to);
 int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to);
 int __real_unlinkat(int dir, const char *name, int flags);
@@ -69,6 +71,11 @@ int __wrap_fsync(int fd)
 int __wrap_flock(int fd, int operation)
 {
 	return fault_hits(&no_flock) ? -1 : __real_flock(fd, operation);
+}
+
+int __wrap_openat(int dir, const char *name, int flags, ...)
+{
+	return fault_hits(&no_openat) ? -1 : __real_openat(dir, name, flags, 0600);
 }
 
 int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to)
@@ -121,7 +128,7 @@ static int world_make(void **state)
 
 static int world_end(void **state)
 {
-	no_mmap.times = no_fsync.times = no_flock.times = 0;
+	no_mmap.times = no_fsync.times = no_flock.times = no_openat.times = 0;
 	no_renameat.times = no_unlinkat.times = no_poll.times = 0;
 	foreign_euid = 0;
 	allocation_fails(0);
@@ -493,6 +500,7 @@ static void check_old_stays(struct fault *fault, int error, unsigned int calls)
 TEST(a_disk_that_fails_leaves_the_login_that_was_kept)
 {
 	assert_ok(save());
+	check_old_stays(&no_openat, EDQUOT, 2);
 	check_old_stays(&no_renameat, ENOSPC, 2);
 	check_old_stays(&no_unlinkat, EROFS, 2);
 	check_old_stays(&no_fsync, EIO, 3);
@@ -587,10 +595,10 @@ TEST(memory_may_run_out_at_any_point)
 	px_auto(account) struct px_account account = make_account("bob", "sesame");
 
 	assert_ok(save_as("bob", "sesame", "pwx"));
-	each_allocation_may_fail(load_life, NULL, PX_NOMEM);
-	each_allocation_may_fail(base_life, NULL, PX_NOMEM);
 	locked_memory_runs_out(save_life, &account, 3);
 	locked_memory_runs_out(load_life, NULL, 3);
+	each_allocation_may_fail(base_life, NULL, PX_NOMEM);
+	each_allocation_may_fail(load_life, NULL, PX_NOMEM);
 }
 
 #define in_world(test) cmocka_unit_test_setup_teardown(test, world_make, world_end)

@@ -31,7 +31,7 @@
  */
 static void (*peer)(int in, int out);
 static unsigned int starts;
-static struct fault no_start, no_mmap, no_flock, no_renameat, no_unlinkat;
+static struct fault no_start, no_mmap, no_flock, no_renameat, no_unlinkat, no_signature;
 static const char *run_dir;
 
 const char *px_place_fetch(void)
@@ -70,10 +70,23 @@ int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to);
 int __real_unlinkat(int dir, const char *name, int flags);
 int __wrap_unlinkat(int dir, const char *name, int flags);
 
+int __real_px_account_sign(const struct px_account *account, int64_t now,
+			   struct px_secret **ret_token);
+int __wrap_px_account_sign(const struct px_account *account, int64_t now,
+			   struct px_secret **ret_token);
+
+int __wrap_px_account_sign(const struct px_account *account, int64_t now,
+			   struct px_secret **ret_token)
+{
+	if (fault_hits(&no_signature))
+		return -EIO;
+	return __real_px_account_sign(account, now, ret_token);
+}
+
 static void forget_faults(void)
 {
 	no_start.times = no_mmap.times = no_flock.times = 0;
-	no_renameat.times = no_unlinkat.times = 0;
+	no_renameat.times = no_unlinkat.times = no_signature.times = 0;
 	allocation_fails(0);
 }
 
@@ -1457,6 +1470,13 @@ TEST(a_key_that_does_not_sign_is_named)
 	assert_fails(PX_USAGE, get_once(wants_a_login_in_vain), "private key of 'svc'");
 }
 
+TEST(a_libcrypto_that_does_not_sign_is_no_matter_of_the_store)
+{
+	with_service_account(pem);
+	no_signature = (struct fault){ .times = 1 };
+	assert_fails(PX_KERNEL, get_once(wants_a_login_in_vain), "libcrypto cannot sign", "'svc'");
+}
+
 TEST(a_service_account_that_is_unfit_stops_before_anything_is_started)
 {
 	with_service_account(pem);
@@ -1639,6 +1659,37 @@ TEST(locked_memory_may_run_out_at_any_point)
 	assert_true(n > 5);
 }
 
+static int service_life(void *arg)
+{
+	px_auto(store) struct px_store *store = NULL;
+	px_auto(secret) struct px_secret *value = NULL;
+	enum px_status st;
+
+	(void)arg;
+	peer = logs_in_as_a_service;
+	st = px_store_new(&config, px_now_ms() + 5000, &store);
+	if (!st)
+		st = px_store_get(store, "pwx/a", PX_GET_RAW, &value);
+	return (int)st;
+}
+
+TEST(a_service_account_needs_memory)
+{
+	unsigned int n;
+	int r = PX_NOMEM;
+
+	with_service_account(pem);
+	run_dir = NULL;
+	each_allocation_may_fail(service_life, NULL, PX_NOMEM);
+	for (n = 0; r != PX_OK; n++) {
+		log_forget();
+		no_mmap = (struct fault){ .skip = n, .times = 1, .error = ENOMEM };
+		r = service_life(NULL);
+		assert_true(r == PX_OK || r == PX_NOMEM);
+	}
+	assert_int_equal(no_mmap.times, 1);
+}
+
 static int list_life(void *arg)
 {
 	px_auto(store) struct px_store *store = NULL;
@@ -1733,6 +1784,7 @@ int main(void)
 		in_world(a_service_account_hands_over_what_it_signed_and_not_its_key),
 		in_world(a_service_account_that_is_refused_is_remembered_until_its_file_is_mended),
 		in_world(a_key_that_does_not_sign_is_named),
+		in_world(a_libcrypto_that_does_not_sign_is_no_matter_of_the_store),
 		in_world(a_service_account_that_is_unfit_stops_before_anything_is_started),
 		in_world(a_service_account_may_log_in_by_hand),
 		in_world(a_kept_login_serves_when_nobody_is_configured),
@@ -1746,6 +1798,7 @@ int main(void)
 		in_world(a_logout_that_cannot_remove_says_so),
 		in_world(every_allocation_may_fail),
 		in_world(locked_memory_may_run_out_at_any_point),
+		in_world(a_service_account_needs_memory),
 		in_world(a_list_needs_memory),
 		in_world(freeing_nothing_is_fine),
 	};

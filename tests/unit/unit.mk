@@ -219,15 +219,15 @@ tests_unit_test_credentials_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJ
 tests_unit_test_persist_SOURCES = tests/unit/test_persist.c $(unit_support)
 tests_unit_test_persist_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_persist_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
-	-Wl,--wrap=mmap -Wl,--wrap=fsync -Wl,--wrap=flock -Wl,--wrap=renameat \
-	-Wl,--wrap=unlinkat -Wl,--wrap=poll -Wl,--wrap=geteuid
+	-Wl,--wrap=mmap -Wl,--wrap=fsync -Wl,--wrap=flock -Wl,--wrap=openat \
+	-Wl,--wrap=renameat -Wl,--wrap=unlinkat -Wl,--wrap=poll -Wl,--wrap=geteuid
 tests_unit_test_persist_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_store_SOURCES = tests/unit/test_store.c $(unit_support)
 tests_unit_test_store_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_store_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=px_child_start -Wl,--wrap=mmap -Wl,--wrap=flock -Wl,--wrap=renameat \
-	-Wl,--wrap=unlinkat
+	-Wl,--wrap=unlinkat -Wl,--wrap=px_account_sign
 tests_unit_test_store_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_http_SOURCES = tests/unit/test_http.c $(unit_support)
