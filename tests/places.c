@@ -5,12 +5,14 @@
 
 /*
  * For the copy of pxenc that the tests run from the build folder, never installed: the
- * pxenc-fetch beside it, and folders of each test's own: for ACS tokens, and for logins that are
- * kept, with a systemd-creds that takes its host key from there.
+ * pxenc-fetch beside it, or a program in its place that starts it, and folders of each test's own:
+ * for ACS tokens, and for logins that are kept, with a systemd-creds that has its host key there.
  */
 const char *px_place_fetch(void)
 {
-	return BUILD "/pxenc-fetch";
+	const char *fetch = getenv("PXENC_TEST_FETCH");
+
+	return fetch ? fetch : BUILD "/pxenc-fetch";
 }
 
 const char *px_place_run(void)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control.h"
 #include "util.h"
 
 static void help(void)
@@ -29,8 +30,8 @@ static void help(void)
 	       "  --clock-ahead SECONDS         of this machine's clock\n"
 	       "  --fault SPEC                  misbehave, see below\n"
 	       "  --log FILE                    append a line METHOD PATH STATUS per request\n\n"
-	       "When ready it prints: listening on https://ADDRESS:PORT\n\n%s",
-	       dcosd_fault_help);
+	       "When ready it prints: listening on https://ADDRESS:PORT\n\n%s%s",
+	       dcosd_fault_help, dcosd_control_help);
 	exit(0);
 }
 
