@@ -18,7 +18,7 @@
  * both are looked for there instead.
  */
 
-/* The file that holds it; NULL: there is none that we may see. Valid until the next call. */
+/* The file that holds it; NULL: there is none that we may read. Valid until the next call. */
 const char *px_persist_file(void);
 
 /* Its base path; NULL where it came with none, or there is no login at all. PX_USAGE, PX_NOMEM. */

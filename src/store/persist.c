@@ -20,7 +20,7 @@
 #define LOGIN "pxenc.login"
 #define BASE_PATH "pxenc.base_path"
 
-#define CIPHERTEXT_MAX (4 * PX_ACCOUNT_MAX) /* base64, and a TPM2's blob */
+#define CIPHERTEXT_MAX (2 * PX_ACCOUNT_MAX) /* base64, and a TPM2's blob; it fits a pipe */
 #define ENCRYPT_S 60			    /* a TPM2 takes its time */
 
 /* $CREDENTIALS_DIRECTORY, if systemd put a login into it; else NULL. */
@@ -32,7 +32,7 @@ static const char *handed_dir(void)
 	if (!dir || dir[0] != '/')
 		return NULL;
 	snprintf(path, sizeof(path), "%s/" LOGIN, dir);
-	return access(path, F_OK) == 0 ? dir : NULL;
+	return access(path, R_OK) == 0 ? dir : NULL;
 }
 
 const char *px_persist_file(void)
@@ -41,7 +41,7 @@ const char *px_persist_file(void)
 	const char *dir = handed_dir();
 
 	snprintf(path, sizeof(path), "%s/" LOGIN, dir ? dir : px_place_credstore_encrypted());
-	return access(path, F_OK) == 0 ? path : NULL;
+	return access(path, R_OK) == 0 ? path : NULL;
 }
 
 enum px_status px_persist_base_path(char **ret_base)
@@ -54,7 +54,7 @@ enum px_status px_persist_base_path(char **ret_base)
 
 	*ret_base = NULL;
 	snprintf(path, sizeof(path), "%s/" BASE_PATH, dir ? dir : px_place_credstore());
-	if (!px_persist_file() || access(path, F_OK) < 0)
+	if (!px_persist_file() || access(path, R_OK) < 0)
 		return PX_OK;
 	st = px_file_read(path, "base path", PX_PATH_MAX, &base, &len);
 	if (st)
@@ -108,7 +108,7 @@ static int run_creds(const char *verb, const char *option, const void *input, si
 		r = px_child_start(argv, &child);
 	if (r < 0)
 		return r;
-	/* It fits the pipe; if the program is gone, its exit status has more to say. */
+	/* It fits the pipe. If the program is gone, its exit status has more to say. */
 	r = px_write_all(child.in, input, len);
 	px_fd_cleanup(&child.in);
 	child.in = -1;
@@ -344,12 +344,15 @@ enum px_status px_persist_save(const struct px_account *account, const char *bas
 	return r < 0 ? not_stored(px_place_credstore_encrypted(), r) : PX_OK;
 }
 
+/* What we may not read is another user's. */
 static int forget(const char *path, const char *name, bool *any)
 {
 	px_auto(fd) int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (dir < 0)
 		return errno == ENOENT || errno == EACCES ? 0 : -errno;
+	if (faccessat(dir, name, R_OK, 0) < 0 && errno == EACCES)
+		return 0;
 	return remove_file(dir, name, any);
 }
 

@@ -222,6 +222,30 @@ kept() {
     check_equal 'for good' "$(pxenc secrets get b 2>&1)" two
 }
 
+# Where the password goes when it is kept, and when it is used again.
+password_stays() {
+    if [ "$(id -u)" != 0 ] || grep -q __asan_init "$(command -v pxenc)"; then
+        t_skip 'where a kept password goes' 'only root can trace pxenc, and AddressSanitizer cannot be traced'
+        return
+    fi
+    mkdir "$T_DIR/trace"
+    printf %s "$PASSWORD" >"$T_DIR/stdin"
+    strace -ff -y -v -s 100000 -o "$T_DIR/trace/login" pxenc secrets dcos login --username u --password-stdin \
+        --persist --base-path pwx/secrets <"$T_DIR/stdin" >"$T_DIR/trace.out" 2>"$T_DIR/trace.err"
+    rm "$T_DIR/stdin"
+    restart
+    strace -ff -y -v -s 100000 -o "$T_DIR/trace/get" pxenc secrets get -v b >>"$T_DIR/trace.out" 2>>"$T_DIR/trace.err"
+    check 'systemd-creds is handed the password over a pipe' \
+        bash -c 'grep -hE "^write\([0-9]+<pipe:.*password.{5}$1" "$0"/login.* | grep -q .' "$T_DIR/trace" "$PASSWORD"
+    check 'and hands it back over one' \
+        bash -c 'grep -hE "^write\(1<pipe:.*$1" "$0"/get.* | grep -q .' "$T_DIR/trace" "$PASSWORD"
+    check_not 'nothing writes it into a file' \
+        bash -c 'grep -hE "^(p?write|writev)" "$0"/* | grep -F "$1" | grep -vE "^[a-z]+\([0-9]+<(pipe|socket):"' "$T_DIR/trace" "$PASSWORD"
+    check_not 'it is in no argument and no environment' bash -c 'grep -h "execve(" "$0"/* | grep -F "$1"' "$T_DIR/trace" "$PASSWORD"
+    check_not 'it is in no message' grep -F "$PASSWORD" "$T_DIR/trace.out" "$T_DIR/trace.err"
+    rm -r "$T_DIR/trace"
+}
+
 # As LoadCredentialEncrypted=pxenc.login would do for a unit.
 handed_over() {
     mkdir -m 700 "$T_DIR/handed"
@@ -294,6 +318,7 @@ by_hand
 key_stays
 if can_persist; then
     kept
+    password_stays
     handed_over
     precedence
     refused_when_kept

@@ -22,6 +22,7 @@
  */
 static const char *plain, *encrypted, *creds;
 static struct fault no_mmap, no_fsync, no_flock, no_openat, no_renameat, no_unlinkat, no_poll;
+static struct fault no_access;
 static uid_t foreign_euid;
 
 const char *px_place_credstore(void)
@@ -41,6 +42,10 @@ const char *px_place_systemd_creds(void)
 
 void *__real_mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset);
 void *__wrap_mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset);
+int __real_access(const char *path, int mode);
+int __wrap_access(const char *path, int mode);
+int __real_faccessat(int dir, const char *name, int mode, int flags);
+int __wrap_faccessat(int dir, const char *name, int mode, int flags);
 int __real_fsync(int fd);
 int __wrap_fsync(int fd);
 int __real_flock(int fd, int operation);
@@ -61,6 +66,16 @@ void *__wrap_mmap(void *address, size_t size, int protection, int flags, int fd,
 	if (fault_hits(&no_mmap))
 		return MAP_FAILED;
 	return __real_mmap(address, size, protection, flags, fd, offset);
+}
+
+int __wrap_access(const char *path, int mode)
+{
+	return fault_hits(&no_access) ? -1 : __real_access(path, mode);
+}
+
+int __wrap_faccessat(int dir, const char *name, int mode, int flags)
+{
+	return fault_hits(&no_access) ? -1 : __real_faccessat(dir, name, mode, flags);
 }
 
 int __wrap_fsync(int fd)
@@ -128,7 +143,7 @@ static int world_make(void **state)
 
 static int world_end(void **state)
 {
-	no_mmap.times = no_fsync.times = no_flock.times = no_openat.times = 0;
+	no_access.times = no_mmap.times = no_fsync.times = no_flock.times = no_openat.times = 0;
 	no_renameat.times = no_unlinkat.times = no_poll.times = 0;
 	foreign_euid = 0;
 	allocation_fails(0);
@@ -543,6 +558,19 @@ TEST(where_nothing_was_kept_there_is_nothing_to_forget)
 	assert_fails(PX_KERNEL, px_persist_forget(&any), "cannot remove", "Not a directory");
 }
 
+TEST(what_another_user_keeps_is_none_of_ours)
+{
+	bool any = true;
+
+	assert_ok(save());
+	no_access = (struct fault){ .times = 1, .error = EACCES };
+	assert_null(px_persist_file());
+	no_access = (struct fault){ .times = 2, .error = EACCES };
+	assert_ok(px_persist_forget(&any));
+	assert_false(any);
+	assert_ok(load());
+}
+
 TEST(a_login_that_cannot_be_removed_is_an_error)
 {
 	bool any;
@@ -635,6 +663,7 @@ int main(void)
 		in_world(a_temporary_file_that_cannot_be_made_is_an_error),
 		in_world(a_login_that_is_forgotten_is_gone_with_its_base_path),
 		in_world(where_nothing_was_kept_there_is_nothing_to_forget),
+		in_world(what_another_user_keeps_is_none_of_ours),
 		in_world(a_login_that_cannot_be_removed_is_an_error),
 		in_world(memory_may_run_out_at_any_point),
 	};

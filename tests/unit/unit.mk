@@ -252,7 +252,8 @@ tests_unit_test_persist_SOURCES = tests/unit/test_persist.c $(unit_support)
 tests_unit_test_persist_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_persist_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=mmap -Wl,--wrap=fsync -Wl,--wrap=flock -Wl,--wrap=openat \
-	-Wl,--wrap=renameat -Wl,--wrap=unlinkat -Wl,--wrap=poll -Wl,--wrap=geteuid
+	-Wl,--wrap=renameat -Wl,--wrap=unlinkat -Wl,--wrap=poll -Wl,--wrap=geteuid \
+	-Wl,--wrap=access -Wl,--wrap=faccessat
 tests_unit_test_persist_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_store_SOURCES = tests/unit/test_store.c $(unit_support)
