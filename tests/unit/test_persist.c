@@ -260,7 +260,8 @@ TEST(it_is_for_its_owner_alone)
 
 TEST(a_service_account_is_kept_too)
 {
-	px_auto(account) struct px_account account = { .uid = strdup("svc") }, again = { NULL };
+	px_auto(account) struct px_account account = { .uid = strdup("svc") },
+					   again = { .uid = NULL };
 	bool tpm2;
 
 	assert_int_equal(px_secret_from("PEM\n", 4, &account.private_key), 0);
