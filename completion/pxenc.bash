@@ -50,7 +50,7 @@ _pxenc_value() {
 	--sector-size) _pxenc_list 512 1024 2048 4096 ;;
 	-o | --options) _pxenc_list secret= cluster_key name= ro discard timeout= ;;
 	--provider) _pxenc_list s3 azure google ;;
-	--value-file | --key-file | --*-key-file | --encryption-passphrase-file) compgen -f -- "$2" ;;
+	--value-file | --key-file | --service-account | --*-key-file | --encryption-passphrase-file) compgen -f -- "$2" ;;
 	--secret | --present-secret | --label | --username | --password | --base-path | --value) ;;
 	--s3-*key | --s3-region | --s3-endpoint | --s3-storage-class | --bucket) ;;
 	--azure-account-* | --google-project-id | --encryption-passphrase) ;;
@@ -77,7 +77,10 @@ _pxenc_words() {
 	status | 'secrets list') options+=(--json) ;;
 	secrets) options=(dcos set-cluster-key create update get list delete) ;;
 	'secrets dcos') options=(login logout) ;;
-	'secrets dcos login') options+=(--username --password-stdin --password --base-path) ;;
+	'secrets dcos login')
+		options+=(--username --password-stdin --password --service-account --base-path
+			--persist)
+		;;
 	'secrets set-cluster-key') options+=(--secret) ;;
 	'secrets create') options+=(--value-file --generate --value=) ;;
 	'secrets update') options+=(--value-file --generate --value= --force) ;;

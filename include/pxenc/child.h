@@ -35,7 +35,11 @@ int px_child_start(const char *const argv[], struct px_child *ret_child) PX_MUST
  */
 int px_child_run(const char *const argv[], bool quiet, int *ret_status) PX_MUST_CHECK;
 
-/* Closes the pipes, waits until the deadline, then kills; reaps. NULL and none are fine. */
+/* Closes the pipes and waits: the exit status of a child that was started, as px_child_run's. One
+ * that has not ended by the deadline is killed. -errno. */
+int px_child_wait(struct px_child *child, int64_t deadline);
+
+/* The same where the status is of no interest. NULL and none are fine. */
 void px_child_end(struct px_child *child, int64_t deadline);
 
 static inline void px_child_cleanup(struct px_child *child)

@@ -14,11 +14,12 @@
  * (ent-iam.yaml, secrets.yaml of DC/OS 2.2) and the real clients have them.
  */
 
-/* What logs in: an ACS token that another process got meanwhile, or a name and its password. */
+/* What logs in: an ACS token that another process got meanwhile, or a name and what proves it. */
 struct px_credentials {
-	struct px_secret *acs; /* or NULL, and then both of these are there */
+	struct px_secret *acs; /* or NULL, and then the name is there and one of the others */
 	char *uid;
 	struct px_secret *password;
+	struct px_secret *service; /* a service account's login token, in the password's place */
 };
 
 void px_credentials_clear(struct px_credentials *credentials);
@@ -33,7 +34,7 @@ struct px_keeper {
 	/* Called when the store wants a login. Any status ends the request. */
 	enum px_status (*want_login)(void *arg, struct px_credentials *ret_credentials,
 				     struct px_cause *cause);
-	/* Called with the ACS token that a password got; expiry in seconds since 1970, or 0. */
+	/* Called with the ACS token that a login got; expiry in seconds since 1970, or 0. */
 	enum px_status (*keep)(void *arg, const struct px_secret *acs, int64_t expiry,
 			       struct px_cause *cause);
 	void *arg;

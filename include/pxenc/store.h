@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pxenc/account.h"
 #include "pxenc/config.h"
 #include "pxenc/secret.h"
 #include "pxenc/status.h"
@@ -61,16 +62,17 @@ enum px_status px_store_parse(struct px_store *store, const struct px_secret *js
 			      struct px_secret **ret_members) PX_MUST_CHECK;
 
 /*
- * Logs in with a name and password given by hand, whatever is cached, and keeps the ACS token
- * for this cluster on tmpfs, with the base path that later commands are to use.
+ * Logs in with an account given by hand, whatever is cached, and keeps the ACS token for this
+ * cluster on tmpfs, with the base path that later commands are to use.
  */
-enum px_status px_store_login(struct px_store *store, const char *uid,
-			      const struct px_secret *password) PX_MUST_CHECK;
+enum px_status px_store_login(struct px_store *store,
+			      const struct px_account *account) PX_MUST_CHECK;
 
 /* Forgets every ACS token of this cluster and user of the machine. *ret_any: there was one. */
 enum px_status px_store_logout(const struct px_config *config, bool *ret_any) PX_MUST_CHECK;
 
-/* The base path that a login by hand asked for, if one is in force: replaces config's. */
+/* The base path that a login by hand asked for, if one is in force, or one that is kept for
+ * restarts: replaces config's. */
 enum px_status px_store_session_base(struct px_config *config) PX_MUST_CHECK;
 
 struct px_s3_request;

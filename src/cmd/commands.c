@@ -20,8 +20,10 @@ const struct px_command px_commands[] = {
 	  "DEVICE [--secret PATH | --cluster-key | --generate] [--keep-old]\n"
 	  "                    [--reencrypt [--force]]",
 	  "change the key of a volume, open or not", px_cmd_rotate },
-	{ "secrets dcos login", "--username U [--password P | --password-stdin] [--base-path B]",
-	  "log this machine in to DC/OS, until the token expires or the machine restarts",
+	{ "secrets dcos login",
+	  "{--username U [--password P | --password-stdin] | --service-account F}\n"
+	  "                    [--base-path B] [--persist]",
+	  "log this machine in to DC/OS: until it restarts, or with --persist for good",
 	  px_cmd_login },
 	{ "secrets dcos logout", "", "forget the login", px_cmd_logout },
 	{ "secrets set-cluster-key", "--secret PATH",

@@ -207,16 +207,23 @@ static bool ended_by(pid_t pid, int64_t deadline)
 	return r > 0;
 }
 
-void px_child_end(struct px_child *child, int64_t deadline)
+int px_child_wait(struct px_child *child, int64_t deadline)
 {
-	if (!child)
-		return;
+	int r = -ECHILD;
+
 	px_fd_cleanup(&child->in);
 	px_fd_cleanup(&child->out);
 	if (child->pid > 0) {
 		if (!ended_by(child->pid, deadline))
 			kill(child->pid, SIGKILL);
-		reap(child->pid);
+		r = reap(child->pid);
 	}
 	*child = PX_CHILD_NONE;
+	return r;
+}
+
+void px_child_end(struct px_child *child, int64_t deadline)
+{
+	if (child)
+		px_child_wait(child, deadline);
 }

@@ -399,6 +399,8 @@ static bool was_cut_off(const struct px_http *http)
 	       strstr(http->error, "reset by peer");
 }
 
+/* A socket has its own port from the moment on that TCP is connected; libcurl's time of that is not
+ * there before TLS is, too. */
 static enum px_status timed_out(const struct px_http *http, const struct px_http_answer *answer,
 				struct px_cause *cause)
 {
@@ -408,7 +410,7 @@ static enum px_status timed_out(const struct px_http *http, const struct px_http
 		what = "the answer of";
 	else if (answer->sent)
 		what = "waiting for";
-	else if (time_info(http->curl, CURLINFO_CONNECT_TIME_T) > 0)
+	else if (info(http->curl, CURLINFO_LOCAL_PORT) > 0)
 		what = "TLS handshake with";
 	return px_cause_set(cause, PX_UNREACHABLE, "%s %s: timed out after %.1f s", what,
 			    http->where, (double)answer->total_us / 1e6);

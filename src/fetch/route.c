@@ -183,12 +183,12 @@ static bool is_worth_having(const struct px_http_answer *answer)
 }
 
 /* An answer that says "not now". */
-static enum px_status put_off(struct endpoint *endpoint, struct px_http_answer *answer,
-			      struct px_cause *cause)
+static enum px_status put_off(struct endpoint *endpoint, const struct px_http_request *request,
+			      const struct px_http_answer *answer, struct px_cause *cause)
 {
 	endpoint->not_before = px_now_ms() + (int64_t)answer->retry_after * 1000;
-	return px_cause_set(cause, PX_UNREACHABLE, "%s at %s answers %u", endpoint->site->url,
-			    endpoint->address, answer->code);
+	return px_cause_set(cause, PX_UNREACHABLE, "%s at %s answers %u, while %s",
+			    endpoint->site->url, endpoint->address, answer->code, request->doing);
 }
 
 static enum px_status connect_to(struct px_route *route, struct endpoint *endpoint,
@@ -219,7 +219,7 @@ static enum px_status ask(struct px_route *route, struct endpoint *endpoint,
 	if (st == PX_UNREACHABLE && !answer->sent && px_now_ms() - since >= PX_CONNECT_MS / 2)
 		endpoint->dead_until = px_now_ms() + DEAD_MS;
 	if (st == PX_OK && !is_worth_having(answer))
-		st = put_off(endpoint, answer, cause);
+		st = put_off(endpoint, request, answer, cause);
 	if (st == PX_OK) {
 		endpoint->dead_until = 0;
 		route->preferred = endpoint;

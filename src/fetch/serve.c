@@ -98,6 +98,9 @@ static int read_credentials(const struct px_frame *frame, struct px_credentials 
 	r = px_frame_get_text(frame, PX_FIELD_UID, PX_UID_MAX, &credentials->uid);
 	if (r < 0)
 		return r;
+	r = px_frame_get_secret(frame, PX_FIELD_SERVICE, PX_ACS_MAX, &credentials->service);
+	if (r != -ENOENT)
+		return r;
 	return px_frame_get_secret(frame, PX_FIELD_PASSWORD, PX_PASSWORD_MAX,
 				   &credentials->password);
 }

@@ -559,6 +559,17 @@ TEST(a_child_that_cannot_be_watched_is_killed)
 	assert_int_equal(child.pid, 0);
 }
 
+TEST(the_status_of_a_child_is_that_of_its_end)
+{
+	struct px_child child = start((const char *const[]){ "/bin/sh", "-c", "exit 3", NULL });
+
+	assert_int_equal(px_child_wait(&child, px_deadline_in(10)), 3);
+	assert_int_equal(child.pid, 0);
+	assert_int_equal(px_child_wait(&child, 0), -ECHILD);
+	child = start((const char *const[]){ "/bin/sleep", "60", NULL });
+	assert_int_equal(px_child_wait(&child, px_now_ms() + 50), 128 + SIGKILL);
+}
+
 TEST(ending_no_child_is_fine_and_so_is_ending_twice)
 {
 	struct px_child child = PX_CHILD_NONE;
@@ -748,6 +759,7 @@ int main(void)
 		child_test(a_child_that_ignores_signals_is_killed_at_the_deadline),
 		child_test(at_the_end_of_its_scope_a_child_is_killed_at_once),
 		child_test(a_child_that_cannot_be_watched_is_killed),
+		child_test(the_status_of_a_child_is_that_of_its_end),
 		child_test(ending_no_child_is_fine_and_so_is_ending_twice),
 		child_test(a_child_dies_with_its_parent),
 		child_test(a_caller_without_0_1_or_2_can_start_programs),

@@ -1233,6 +1233,28 @@ TEST(a_login_asks_for_the_password_and_gives_the_token_back)
 	heard_answer(1, PX_OK, PX_FIELD_VALUE, "v");
 }
 
+TEST(a_service_account_logs_in_with_the_token_that_pxenc_signed)
+{
+	const struct step steps[] = { { LOGIN, "{\"uid\":\"svc\",\"token\":\"a.b.c\"}", TOKEN },
+				      { "GET", A, "new", NULL, PX_OK, 200, JSON,
+					"{\"value\":\"v\"}", false },
+				      END };
+	struct px_frame frame;
+
+	lay_session(NULL);
+	lay_request(PX_OP_GET, "pwx/a", NULL);
+	frame = make_frame(PX_FRAME_CREDENTIALS, 1);
+	add_text(&frame, PX_FIELD_UID, "svc");
+	add_text(&frame, PX_FIELD_SERVICE, "a.b.c");
+	lay(&frame);
+	assert_int_equal(serve(steps), EXIT_SUCCESS);
+	frame = heard(PX_FRAME_WANT_LOGIN);
+	px_frame_clear(&frame);
+	frame = heard(PX_FRAME_TOKEN);
+	px_frame_clear(&frame);
+	heard_answer(1, PX_OK, PX_FIELD_VALUE, "v");
+}
+
 TEST(a_token_may_come_in_the_place_of_the_password)
 {
 	const struct step steps[] = {
@@ -1726,6 +1748,7 @@ int main(void)
 		with_pipes(an_alarm_is_set_a_little_after_the_deadline),
 		with_pipes(without_a_deadline_there_is_no_alarm),
 		with_pipes(a_login_asks_for_the_password_and_gives_the_token_back),
+		with_pipes(a_service_account_logs_in_with_the_token_that_pxenc_signed),
 		with_pipes(a_token_may_come_in_the_place_of_the_password),
 		with_pipes(a_login_by_hand_is_a_request),
 		with_pipes(a_stale_sandbox_is_answered_with_again),

@@ -31,9 +31,12 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_dm_release \
 	tests/unit/test_driver \
 	tests/unit/test_frame \
+	tests/unit/test_account \
 	tests/unit/test_acs \
 	tests/unit/test_cloud \
 	tests/unit/test_sigv4 \
+	tests/unit/test_credentials \
+	tests/unit/test_persist \
 	tests/unit/test_store \
 	tests/unit/test_http \
 	tests/unit/test_dcos \
@@ -232,6 +235,13 @@ tests_unit_test_frame_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=mmap -Wl,--wrap=poll -Wl,--wrap=read -Wl,--wrap=write
 tests_unit_test_frame_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
 
+tests_unit_test_account_SOURCES = tests/unit/test_account.c $(unit_support)
+tests_unit_test_account_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_account_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=mmap -Wl,--wrap=BIO_new_mem_buf -Wl,--wrap=EVP_MD_CTX_new \
+	-Wl,--wrap=EVP_DigestSign
+tests_unit_test_account_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
+
 tests_unit_test_acs_SOURCES = tests/unit/test_acs.c $(unit_support)
 tests_unit_test_acs_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_acs_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
@@ -250,12 +260,26 @@ tests_unit_test_sigv4_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_sigv4_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=mmap -Wl,--wrap=HMAC -Wl,--wrap=EVP_Digest
 tests_unit_test_sigv4_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_credentials_SOURCES = tests/unit/test_credentials.c $(unit_support)
+tests_unit_test_credentials_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_credentials_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=mmap
+tests_unit_test_credentials_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) \
+	$(CMOCKA_LIBS)
+
+tests_unit_test_persist_SOURCES = tests/unit/test_persist.c $(unit_support)
+tests_unit_test_persist_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_persist_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=mmap -Wl,--wrap=fsync -Wl,--wrap=flock -Wl,--wrap=openat \
+	-Wl,--wrap=renameat -Wl,--wrap=unlinkat -Wl,--wrap=poll -Wl,--wrap=geteuid \
+	-Wl,--wrap=access -Wl,--wrap=faccessat
+tests_unit_test_persist_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_store_SOURCES = tests/unit/test_store.c $(unit_support)
 tests_unit_test_store_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_store_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=px_child_start -Wl,--wrap=mmap -Wl,--wrap=flock -Wl,--wrap=renameat \
-	-Wl,--wrap=unlinkat
+	-Wl,--wrap=unlinkat -Wl,--wrap=px_account_sign
 tests_unit_test_store_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_http_SOURCES = tests/unit/test_http.c $(unit_support)
