@@ -40,6 +40,7 @@ enum px_status px_cmd_credentials_list(int argc, char **argv);
 enum px_status px_cmd_credentials_validate(int argc, char **argv);
 enum px_status px_cmd_credentials_delete(int argc, char **argv);
 enum px_status px_cmd_credentials_exec(int argc, char **argv);
+enum px_status px_cmd_token_key(int argc, char **argv);
 
 /* mount.pxenc: the exit code is mount(8)'s. */
 int px_mount_main(int argc, char **argv);

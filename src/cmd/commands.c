@@ -55,5 +55,7 @@ const struct px_command px_commands[] = {
 	  px_cmd_credentials_delete },
 	{ "credentials exec", "NAME -- COMMAND [ARGUMENT …]",
 	  "run a command with cloud credentials in its environment", px_cmd_credentials_exec },
+	{ "token-key", "DEVICE UUID <HEADER", "for cryptsetup's plugin, not for people",
+	  px_cmd_token_key },
 	{ NULL, NULL, NULL, NULL },
 };

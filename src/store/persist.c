@@ -114,7 +114,7 @@ static int run_creds(const char *verb, const char *option, const void *input, si
 	child.in = -1;
 	if (r == 0 || r == -EPIPE)
 		r = read_output(child.out, deadline, output);
-	if (r == 0 && px_child_wait(&child, deadline) != 0)
+	if (r == 0 && px_child_end(&child, deadline) != 0)
 		r = -EKEYREJECTED;
 	if (r < 0)
 		return r;
