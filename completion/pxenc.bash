@@ -64,7 +64,7 @@ _pxenc_words() {
 		options+=(--secret --cluster-key --generate --fstype --auto --label --cipher
 			--sector-size --force)
 		;;
-	open) options+=(--options --test) ;;
+	open) options+=(--options --test --service) ;;
 	close) options+=(--deferred) ;;
 	status | 'secrets list') options+=(--json) ;;
 	secrets) options=(dcos set-cluster-key create update get list delete) ;;

@@ -20,6 +20,7 @@ struct px_mapping {
 	char *slave_name; /* "sdb", or NULL */
 	bool suspended;
 	bool readonly;
+	bool gone; /* LUKS, but its device was pulled out or taken from it: px_dm_release */
 };
 
 /* For tests: another directory in place of /sys/block; NULL restores it. */
@@ -34,6 +35,10 @@ int px_mapping_by_name(const char *name, struct px_mapping *ret_mapping);
 
 /* The LUKS mapping whose only slave is this device. -ENOENT: none. */
 int px_mapping_by_slave(dev_t slave, struct px_mapping *ret_mapping);
+
+/* The LUKS mapping whose only slave was the device that the kernel called so ("sdb"), and that is
+ * gone. -ENOENT: none. */
+int px_mapping_by_lost_slave(const char *slave_name, struct px_mapping *ret_mapping);
 
 bool px_mapping_is_luks(const struct px_mapping *mapping);
 

@@ -7,6 +7,7 @@
 #include "pxenc/log.h"
 #include "pxenc/luks.h"
 #include "pxenc/mapping.h"
+#include "pxenc/stale.h"
 
 static enum px_status close_mapping(const char *what, bool deferred)
 {
@@ -20,6 +21,8 @@ static enum px_status close_mapping(const char *what, bool deferred)
 		return px_fail(PX_NO_VOLUME, "cannot look at %s: %s", what, strerror(-r));
 	if (!px_mapping_is_luks(&mapping))
 		return px_fail(PX_NO_VOLUME, "the mapping %s is not a LUKS volume", mapping.name);
+	if (mapping.gone)
+		return px_stale_release(&mapping);
 	return px_luks_deactivate(mapping.name, deferred);
 }
 

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "pxenc/cleanup.h"
@@ -99,18 +100,49 @@ static struct dirent *next_entry(DIR *dir)
 	return entry;
 }
 
+/*
+ * The device number of a slave. The entry of a disk that was pulled out stays as long as the
+ * mapping does, but leads nowhere; one that went meanwhile is no entry any more (-ENOENT).
+ */
+static int read_slave_devno(int slaves, struct px_mapping *mapping)
+{
+	char attribute[NAME_MAX + 8];
+	struct stat st;
+	int r;
+
+	snprintf(attribute, sizeof(attribute), "%s/dev", mapping->slave_name);
+	r = read_devno(slaves, attribute, &mapping->slave);
+	if (r != -ENOENT || fstatat(slaves, mapping->slave_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return r;
+	mapping->gone = px_mapping_is_luks(mapping);
+	return 0;
+}
+
+/*
+ * Nothing lies below: a LUKS mapping whose table was taken from it, and which waits for its last
+ * user; or one that is just being made, and has no size yet.
+ */
+static int read_emptiness(int at, struct px_mapping *mapping)
+{
+	bool has_size = false;
+	int r = read_flag(at, "size", &has_size);
+
+	if (r == 0)
+		mapping->gone = has_size && px_mapping_is_luks(mapping);
+	return r;
+}
+
 /* What a mapping with a single device below it has there; with more, it is none of ours. */
 static int read_slave(int at, struct px_mapping *mapping)
 {
 	px_auto(dir) DIR *slaves = open_dir(at, "slaves");
 	struct dirent *entry;
-	char attribute[NAME_MAX + 8];
 
 	if (!slaves)
 		return -errno;
 	entry = next_entry(slaves);
 	if (!entry)
-		return 0;
+		return read_emptiness(at, mapping);
 	mapping->slave_name = strdup(entry->d_name);
 	if (!mapping->slave_name)
 		return -ENOMEM;
@@ -118,8 +150,7 @@ static int read_slave(int at, struct px_mapping *mapping)
 		free(px_steal(&mapping->slave_name));
 		return 0;
 	}
-	snprintf(attribute, sizeof(attribute), "%s/dev", mapping->slave_name);
-	return read_devno(dirfd(slaves), attribute, &mapping->slave);
+	return read_slave_devno(dirfd(slaves), mapping);
 }
 
 static int read_attributes(int at, struct px_mapping *mapping)
@@ -205,6 +236,17 @@ static int find(bool (*match)(const struct px_mapping *, const void *), const vo
 int px_mapping_by_name(const char *name, struct px_mapping *ret_mapping)
 {
 	return find(has_name, name, ret_mapping);
+}
+
+static bool lost_slave(const struct px_mapping *mapping, const void *slave_name)
+{
+	return px_mapping_is_luks(mapping) && mapping->gone && mapping->slave_name &&
+	       strcmp(mapping->slave_name, slave_name) == 0;
+}
+
+int px_mapping_by_lost_slave(const char *slave_name, struct px_mapping *ret_mapping)
+{
+	return find(lost_slave, slave_name, ret_mapping);
 }
 
 int px_mapping_by_slave(dev_t slave, struct px_mapping *ret_mapping)
