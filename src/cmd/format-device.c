@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "pxenc/cleanup.h"
 #include "pxenc/cmd.h"
@@ -24,6 +26,26 @@ static enum px_status lock_device(const char *path, int fd)
 	return px_fail(PX_KERNEL, "%s cannot be locked: %s", path, strerror(errno));
 }
 
+/*
+ * While it lasts, udevd looks at nothing on the device (https://systemd.io/BLOCK_DEVICE_LOCKING),
+ * and so does not have a volume opened that is half made. It holds the same lock itself for
+ * moments.
+ */
+static enum px_status keep_udev_away(const char *path, int fd)
+{
+	const struct timespec moment = { .tv_nsec = 20000000 };
+
+	for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
+		if (errno != EWOULDBLOCK)
+			return px_fail(PX_KERNEL, "%s cannot be locked: %s", path, strerror(errno));
+		if (tries == 250)
+			return px_fail(PX_BUSY, "%s is locked by another program: see lsof %s",
+				       path, path);
+		nanosleep(&moment, NULL);
+	}
+	return PX_OK;
+}
+
 enum px_status px_target_take(const char *device, struct px_target *ret_target)
 {
 	px_auto(free) char *path = realpath(device, NULL);
@@ -39,6 +61,8 @@ enum px_status px_target_take(const char *device, struct px_target *ret_target)
 	if (fd < 0)
 		return px_fail(PX_NO_VOLUME, "cannot open %s: %s", device, strerror(errno));
 	status = lock_device(path, fd);
+	if (!status && S_ISBLK(st.st_mode))
+		status = keep_udev_away(path, fd);
 	if (status)
 		return status;
 	ret_target->path = px_steal(&path);
