@@ -23,6 +23,8 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_header \
 	tests/unit/test_seal \
 	tests/unit/test_luks \
+	tests/unit/test_luks2 \
+	tests/unit/test_mark \
 	tests/unit/test_mapping \
 	tests/unit/test_dm \
 	tests/unit/test_dm_release \
@@ -168,6 +170,17 @@ tests_unit_test_luks_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=fstat -Wl,--wrap=lseek -Wl,--wrap=pread -Wl,--wrap=px_seal_verify \
 	-Wl,--wrap=open
 tests_unit_test_luks_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_luks2_SOURCES = tests/unit/test_luks2.c tests/unit/luks_samples.h $(unit_support)
+tests_unit_test_luks2_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_luks2_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_luks2_LDADD = libpxprobe.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_mark_SOURCES = tests/unit/test_mark.c tests/unit/luks_samples.h $(unit_support)
+tests_unit_test_mark_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_mark_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_mark_LDADD = libpxprobe.a libpxvolume.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) \
+	$(CMOCKA_LIBS)
 
 tests_unit_test_mapping_SOURCES = tests/unit/test_mapping.c $(unit_support)
 tests_unit_test_mapping_CPPFLAGS = $(unit_cppflags)
