@@ -157,6 +157,29 @@ static void take_turn(const struct job *job, int *ret_turn)
 		px_note("%s: no turns are taken: %s", job->device, strerror(-r));
 }
 
+enum px_status px_unlock_key(struct px_luks *luks, const struct px_config *config,
+			     struct px_store *store, const struct px_options *options,
+			     struct px_choice *ret_choice, struct px_secret **ret_key)
+{
+	px_auto(choice) struct px_choice choice = { 0 };
+	px_auto(secret) struct px_secret *key = NULL;
+	enum px_status st;
+
+	st = px_resolve(config, store, options, px_luks_token(luks), &choice);
+	if (st)
+		return st;
+	px_note("%s: secret %s, %s", px_luks_device(luks), choice.path, choice.because);
+	st = px_store_get(store, choice.path, PX_GET_PASSPHRASE, &key);
+	if (!st)
+		st = px_key_check(key, choice.path);
+	if (st)
+		return st;
+	*ret_choice = choice;
+	choice = (struct px_choice){ 0 };
+	*ret_key = px_steal(&key);
+	return PX_OK;
+}
+
 /* resolve and fetch: the secret and its value. The store is left before the key is used. */
 static enum px_status fetch(struct job *job)
 {
@@ -168,16 +191,8 @@ static enum px_status fetch(struct job *job)
 
 	take_turn(job, &turn);
 	st = px_store_new(job->config, px_deadline_in(timeout), &store);
-	if (!st)
-		st = px_resolve(job->config, store, options, px_luks_token(job->luks),
-				&job->choice);
-	if (st)
-		return st;
-	px_note("%s: secret %s, %s", job->device, job->choice.path, job->choice.because);
-	st = px_store_get(store, job->choice.path, PX_GET_PASSPHRASE, &job->key);
-	if (!st)
-		st = px_key_check(job->key, job->choice.path);
-	return st;
+	return st ? st
+		  : px_unlock_key(job->luks, job->config, store, options, &job->choice, &job->key);
 }
 
 /* PX_BUSY, silently, when the device or the name is taken. */

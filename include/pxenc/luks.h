@@ -22,6 +22,13 @@ struct px_luks;
  * plain file. PX_NO_VOLUME, PX_BAD_HEADER, PX_KERNEL, PX_NOMEM. */
 enum px_status px_luks_load(const char *device, struct px_luks **ret_luks) PX_MUST_CHECK;
 
+/*
+ * The same, for a process that goes on to change the header and has not called px_luks_load, which
+ * switches libcryptsetup's locks off for good: under them, a copy of the header that is torn is
+ * mended from the other one.
+ */
+enum px_status px_luks_load_to_change(const char *device, struct px_luks **ret_luks) PX_MUST_CHECK;
+
 struct px_luks_params {
 	const char *uuid;	  /* chosen by the caller, since a generated key's path has it */
 	const char *label;	  /* or NULL */
@@ -76,6 +83,34 @@ struct px_activate {
  * PX_NOMEM. */
 enum px_status px_luks_activate(struct px_luks *luks, const char *name, const struct px_secret *key,
 				const struct px_activate *how) PX_MUST_CHECK;
+
+/*
+ * Changes of a LUKS2 header. Each is one write of libcryptsetup's, which keeps two copies, so that
+ * a crash leaves the header before it or the one after it. Afterwards the header is let through
+ * the allowlist once more. PX_KERNEL, PX_NOMEM.
+ */
+
+/* Whether a keyslot is there; how many there are; the lowest free one (-1: none). */
+bool px_luks_has_slot(const struct px_luks *luks, int slot);
+unsigned int px_luks_count_slots(const struct px_luks *luks);
+int px_luks_free_slot(const struct px_luks *luks);
+
+/* Opens a keyslot (-1: whichever the key opens) and returns its number; the volume key is the
+ * caller's. Silent: -EPERM, the key does not open it, or it is not there; -ENOMEM; other -errno. */
+int px_luks_open_slot(struct px_luks *luks, int slot, const struct px_secret *key,
+		      struct px_secret **ret_volume_key) PX_MUST_CHECK;
+
+enum px_status px_luks_add_slot(struct px_luks *luks, int slot, const struct px_secret *volume_key,
+				const struct px_secret *key) PX_MUST_CHECK;
+enum px_status px_luks_destroy_slot(struct px_luks *luks, int slot) PX_MUST_CHECK;
+
+/* Writes our LUKS2 token, in the place of the one that is there, with the seal under key if that
+ * is a generated one, and with none otherwise; token->seal is not looked at. */
+enum px_status px_luks_set_token(struct px_luks *luks, const struct px_token *token,
+				 const struct px_secret *key) PX_MUST_CHECK;
+
+/* The subsystem label, by which udev and people see whose the volume is. */
+enum px_status px_luks_set_subsystem(struct px_luks *luks) PX_MUST_CHECK;
 
 /*
  * Removes a mapping: now, or deferred until its last user is gone. PX_BUSY at once when it is

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "pxenc/cleanup.h"
 #include "pxenc/status.h"
 
 /*
@@ -12,9 +13,22 @@
  *
  *   {"type":"pxenc","keyslots":["0"],"version":1,"secret_type":"dcos","store":"default",
  *    "secret":"volumes/UUID/1","auto":true,"seal":"…"}
+ *
+ * While the key is changed it has one member more, and never both: "next" until the new key is
+ * the volume's, "old" from then on until the old one is gone.
+ *
+ *    "next":{"slot":1,"secret":"volumes/UUID/2","keep":false}
+ *    "old":{"slot":0,"secret":"volumes/UUID/1","keep":false}
  */
 #define PX_TOKEN_TYPE "pxenc"
 #define PX_TOKEN_VERSION 1
+
+/* The other key of a change that is under way. */
+struct px_token_other {
+	int keyslot;  /* not the token's own; it may not be there (any more) */
+	char *secret; /* NULL: there is no change under way */
+	bool keep;    /* the old key's secret is to stay in the store */
+};
 
 struct px_token {
 	int keyslot;	/* the keyslot that the secret opens */
@@ -22,6 +36,7 @@ struct px_token {
 	char *secret;	/* relative to the base path, px_path_may_be_key */
 	bool auto_open; /* boot may open the volume */
 	char *seal;	/* base64url of the HMAC, see seal.h; NULL: none */
+	struct px_token_other next, old;
 };
 
 /*
@@ -36,6 +51,13 @@ bool px_token_store_allowed(const char *store);
 
 /* The JSON of a token, allocated; NULL: out of memory. */
 char *px_token_format(const struct px_token *token);
+
+/* A copy, without the seal. NULL: out of memory. */
+struct px_token *px_token_copy(const struct px_token *token);
+
+/* Sets the other key of a change, or (secret NULL) clears it. -ENOMEM leaves it as it was. */
+int px_token_set_other(struct px_token_other *other, int keyslot, const char *secret,
+		       bool keep) PX_MUST_CHECK;
 
 void px_token_free(struct px_token **token);
 

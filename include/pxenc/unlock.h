@@ -6,8 +6,11 @@
 
 #include "pxenc/cleanup.h"
 #include "pxenc/config.h"
+#include "pxenc/luks.h"
 #include "pxenc/options.h"
+#include "pxenc/resolve.h"
 #include "pxenc/status.h"
+#include "pxenc/store.h"
 
 struct px_unlocked {
 	char *name;   /* of the mapping; NULL after a test */
@@ -22,6 +25,15 @@ struct px_unlocked {
 enum px_status px_unlock(const char *device, const struct px_config *config,
 			 const struct px_options *options, bool test,
 			 struct px_unlocked *ret_unlocked) PX_MUST_CHECK;
+
+/*
+ * Resolve and fetch alone: which secret opens a loaded volume, and its value. The seal is still to
+ * be verified (px_luks_verify_seal) before the key is used.
+ */
+enum px_status px_unlock_key(struct px_luks *luks, const struct px_config *config,
+			     struct px_store *store, const struct px_options *options,
+			     struct px_choice *ret_choice,
+			     struct px_secret **ret_key) PX_MUST_CHECK;
 
 void px_unlocked_clear(struct px_unlocked *unlocked);
 

@@ -20,7 +20,7 @@ struct px_target {
 		.path = (void *)0, .lock = -1, .agreed = false                                     \
 	}
 
-/* PX_NO_VOLUME; PX_BUSY: another format has it, or it is mounted, mapped or swapped on. */
+/* The statuses of px_lock_device. */
 enum px_status px_target_take(const char *device, struct px_target *ret_target);
 
 /* Still unused, and nothing recognised on it, or the user said yes, or force. Asked before the

@@ -7,38 +7,33 @@
 #include "format-device.h"
 #include "pxenc/child.h"
 #include "pxenc/cmd.h"
-#include "pxenc/key.h"
 #include "pxenc/log.h"
 #include "pxenc/luks.h"
-#include "pxenc/resolve.h"
-#include "pxenc/session.h"
+#include "pxenc/new-key.h"
+#include "pxenc/recovery.h"
 #include "pxenc/signals.h"
 
 #define UUID_TEXT 37
 
 struct arguments {
 	const char *device;
-	const char *secret; /* --secret */
-	bool cluster_key, generate;
+	struct px_new_key_args key;
 	const char *fstype;
 	const char *label;
 	const char *cipher;
 	unsigned int sector_size;
-	bool auto_open, force;
+	bool auto_open, recovery, force;
 };
 
 /* Everything that is decided before the device is touched. */
 struct plan {
 	char uuid[UUID_TEXT];
-	struct px_choice choice;
-	struct px_secret *key;
-	bool created; /* the secret, by us */
+	struct px_new_key key;
 };
 
 static void plan_cleanup(struct plan *plan)
 {
-	px_choice_clear(&plan->choice);
-	px_secret_free(&plan->key);
+	px_new_key_clear(&plan->key);
 }
 
 static enum px_status parse_sector_size(const char *text, unsigned int *ret_size)
@@ -76,18 +71,21 @@ static enum px_status take_option(struct arguments *args, int c)
 {
 	switch (c) {
 	case 's':
-		args->secret = optarg;
+		args->key.secret = optarg;
 		return PX_OK;
 	case 'k':
-		args->cluster_key = true;
+		args->key.cluster_key = true;
 		return PX_OK;
 	case 'g':
-		args->generate = true;
+		args->key.generate = true;
 		return PX_OK;
 	case 't':
 		return parse_fstype(optarg, &args->fstype);
 	case 'a':
 		args->auto_open = true;
+		return PX_OK;
+	case 'r':
+		args->recovery = true;
 		return PX_OK;
 	case 'l':
 		args->label = optarg;
@@ -113,6 +111,7 @@ static enum px_status parse(int argc, char **argv, struct arguments *args)
 					       { "generate", no_argument, NULL, 'g' },
 					       { "fstype", required_argument, NULL, 't' },
 					       { "auto", no_argument, NULL, 'a' },
+					       { "recovery-key", no_argument, NULL, 'r' },
 					       { "label", required_argument, NULL, 'l' },
 					       { "cipher", required_argument, NULL, 'c' },
 					       { "sector-size", required_argument, NULL, 'z' },
@@ -128,10 +127,8 @@ static enum px_status parse(int argc, char **argv, struct arguments *args)
 	}
 	if (argc - optind != 1)
 		return px_usage("format");
-	if ((args->secret != NULL) + args->cluster_key + args->generate > 1)
-		return px_fail(PX_USAGE, "give one of --secret, --cluster-key and --generate");
 	args->device = argv[optind];
-	return PX_OK;
+	return px_new_key_check(&args->key);
 }
 
 /* Version 4, as RFC 9562 has it. We choose it, since a generated key's path contains it. */
@@ -150,73 +147,6 @@ static enum px_status make_uuid(char uuid[UUID_TEXT])
 	return PX_OK;
 }
 
-/* A store that says yes and keeps nothing would cost the volume at its first close. */
-static enum px_status read_back(struct px_session *session, const struct plan *plan)
-{
-	px_auto(secret) struct px_secret *kept = NULL;
-	enum px_status st;
-
-	st = px_store_get(session->store, plan->choice.path, PX_GET_RAW, &kept);
-	if (st)
-		return st;
-	if (!px_secret_equal(kept, plan->key))
-		return px_fail(PX_UNTRUSTED,
-			       "the store does not give back the key that was put at "
-			       "'%s': nothing was formatted",
-			       plan->choice.path);
-	return PX_OK;
-}
-
-/* A key of its own, in the store before the device is touched. */
-static enum px_status generate_key(struct px_session *session, struct plan *plan)
-{
-	char path[sizeof("volumes//1") + UUID_TEXT];
-	enum px_status st;
-	int r;
-
-	snprintf(path, sizeof(path), "volumes/%s/1", plan->uuid);
-	st = px_resolve_path(session->config, path, &plan->choice);
-	if (st)
-		return st;
-	plan->choice.because = "generated";
-	r = px_key_generate(&plan->key);
-	if (r < 0)
-		return px_fail(PX_KERNEL, "cannot make a key: %s", strerror(-r));
-	/* From the key on, what is begun is finished or taken back. */
-	px_signals_hold();
-	st = px_store_create(session->store, plan->choice.path, plan->key);
-	plan->created = st == PX_OK;
-	return st ? st : read_back(session, plan);
-}
-
-static enum px_status fetch_key(struct px_session *session, struct plan *plan)
-{
-	enum px_status st;
-
-	st = px_store_get(session->store, plan->choice.path, PX_GET_PASSPHRASE, &plan->key);
-	return st ? st : px_key_check_new(plan->key, plan->choice.path);
-}
-
-/* Which key: as told; else the cluster key if one is set; else a generated one. */
-static enum px_status choose_key(struct px_session *session, const struct arguments *args,
-				 struct plan *plan)
-{
-	enum px_status st = PX_NO_SECRET;
-
-	if (args->secret)
-		st = px_resolve_path(session->config, args->secret, &plan->choice);
-	else if (!args->generate)
-		st = px_resolve_cluster(session->config, session->store, &plan->choice);
-	if (st == PX_OK)
-		return fetch_key(session, plan);
-	if (st != PX_NO_SECRET)
-		return st;
-	if (args->cluster_key)
-		return px_fail(PX_NO_SECRET, "no cluster key is set: pxenc secrets set-cluster-key "
-					     "--secret PATH");
-	return generate_key(session, plan);
-}
-
 /* XTS takes two keys of 256 bits; the others take one. */
 static unsigned int key_bits(const char *cipher)
 {
@@ -233,18 +163,11 @@ static enum px_status format_device(const struct arguments *args, const struct p
 					 .cipher = cipher,
 					 .key_bits = key_bits(cipher),
 					 .sector_size = args->sector_size,
-					 .secret = plan->choice.relative,
+					 .secret = plan->key.choice.relative,
 					 .store = session->config->store,
 					 .auto_open = args->auto_open };
 
-	return px_luks_format(target->path, &params, plan->key, ret_luks);
-}
-
-/* A key that locks nothing would lie in the store for ever. */
-static void take_back_key(struct px_session *session, const struct plan *plan)
-{
-	if (plan->created && px_store_delete(session->store, plan->choice.path) != PX_OK)
-		px_warn("the generated key at '%s' locks nothing: delete it", plan->choice.path);
+	return px_luks_format(target->path, &params, plan->key.key, ret_luks);
 }
 
 static enum px_status run_mkfs(const char *fstype, const char *source)
@@ -274,7 +197,7 @@ static enum px_status make_filesystem(const struct arguments *args, const struct
 
 	snprintf(name, sizeof(name), "pxenc-%s", plan->uuid);
 	snprintf(source, sizeof(source), "/dev/mapper/%s", name);
-	st = px_luks_activate(luks, name, plan->key, &how);
+	st = px_luks_activate(luks, name, plan->key.key, &how);
 	if (st == PX_BUSY)
 		return px_fail(st, "%s was taken by something else before it had a filesystem",
 			       args->device);
@@ -287,8 +210,8 @@ static enum px_status make_filesystem(const struct arguments *args, const struct
 
 static void report(const struct arguments *args, const struct plan *plan)
 {
-	printf("%s: LUKS2 volume %s, key %s (%s)\n", args->device, plan->uuid, plan->choice.path,
-	       plan->choice.because);
+	printf("%s: LUKS2 volume %s, key %s (%s)\n", args->device, plan->uuid,
+	       plan->key.choice.path, plan->key.choice.because);
 	if (!args->fstype)
 		printf("%s: no filesystem yet: pxenc open %s data, mkfs.ext4 /dev/mapper/data, "
 		       "pxenc close data\n",
@@ -302,7 +225,6 @@ static enum px_status write_volume(const struct arguments *args, struct px_targe
 {
 	enum px_status st;
 
-	px_signals_hold();
 	st = px_target_check(target, args->force, false);
 	return st ? st : format_device(args, target, session, plan, ret_luks);
 }
@@ -315,11 +237,15 @@ static enum px_status make_volume(const struct arguments *args, struct px_target
 
 	st = px_session_open(&session);
 	if (!st)
-		st = choose_key(&session, args, plan);
+		st = px_new_key_choose(&session, &args->key, plan->uuid, &plan->key);
+	/* From here on, what is begun is finished or taken back. */
+	px_signals_hold();
+	if (!st)
+		st = px_new_key_store(&session, &plan->key);
 	if (!st)
 		st = write_volume(args, target, &session, plan, ret_luks);
 	if (st)
-		take_back_key(&session, plan);
+		px_new_key_take_back(&session, &plan->key);
 	return st;
 }
 
@@ -340,6 +266,10 @@ static enum px_status format(const struct arguments *args)
 	if (st)
 		return st;
 	report(args, &plan);
+	if (args->recovery)
+		st = px_recovery_add(luks, 0, plan.key.key);
+	if (st)
+		return st;
 	return args->fstype ? make_filesystem(args, &plan, luks) : PX_OK;
 }
 

@@ -2,6 +2,7 @@
 #include "canonical.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "json.h"
@@ -141,5 +142,36 @@ int px_seal_stored(const char *json, size_t len, char **ret_seal)
 	if (!copy)
 		return -ENOMEM;
 	*ret_seal = copy;
+	return 0;
+}
+
+/* Puts a part under a name, in the place of what is there. */
+static int put(cJSON *object, const char *name, cJSON *part)
+{
+	if (!cJSON_IsObject(object))
+		return -EINVAL;
+	cJSON_DeleteItemFromObjectCaseSensitive(object, name);
+	return cJSON_AddItemToObject(object, name, part) ? 0 : -ENOMEM;
+}
+
+int px_seal_put_token(const char *json, size_t len, int number, const char *token, char **ret_json)
+{
+	px_auto(json) cJSON *header = NULL;
+	px_auto(json) cJSON *part = NULL;
+	char name[16], *text;
+	int r = px_json_parse(json, len, &header);
+
+	if (r == 0)
+		r = px_json_parse(token, strlen(token), &part);
+	snprintf(name, sizeof(name), "%d", number);
+	if (r == 0)
+		r = put(px_json_get(header, "tokens"), name, part);
+	if (r < 0)
+		return r;
+	part = NULL;
+	text = cJSON_PrintUnformatted(header);
+	if (!text)
+		return -ENOMEM;
+	*ret_json = text;
 	return 0;
 }

@@ -3,40 +3,17 @@
 #include <string.h>
 
 #include "luks-private.h"
-#include "pxenc/key.h"
 #include "pxenc/log.h"
 #include "pxenc/path.h"
-#include "pxenc/seal.h"
 
 /* Where the data of a new volume begins: cryptsetup's default, room for 32 keyslots. */
 #define DATA_OFFSET ((uint64_t)16 << 20)
-
-#define KEYSLOT_CIPHER "aes-xts-plain64"
-#define KEYSLOT_KEY_SIZE 64
 
 /* The field in LUKS2's binary header, its NUL included. */
 #define LABEL_SIZE 48
 
 /* At the device's end some leave signatures of their own: GPT, RAID, ZFS. */
 #define TAIL_SIZE ((uint64_t)1 << 20)
-
-/*
- * A key that says that it is random needs no costly PBKDF, neither in the keyslot nor, when set
- * before crypt_format, in the volume key's digest. For others cryptsetup finds the cost right
- * here. Its defaults are asked for by type: a context that is not formatted yet takes LUKS1's.
- */
-static int set_pbkdf(struct crypt_device *cd, const struct px_secret *key)
-{
-	static const struct crypt_pbkdf_type cheap = {
-		.type = CRYPT_KDF_PBKDF2,
-		.hash = "sha512",
-		.iterations = 1000,
-		.flags = CRYPT_PBKDF_NO_BENCHMARK,
-	};
-
-	return crypt_set_pbkdf_type(
-		cd, px_key_is_generated(key) ? &cheap : crypt_get_pbkdf_default(CRYPT_LUKS2));
-}
 
 static bool sector_size_fits(unsigned int sector_size, uint64_t device_size)
 {
@@ -122,68 +99,23 @@ static enum px_status add_first_keyslot(struct px_luks *luks, const struct px_se
 	int r;
 
 	px_luks_listen();
-	/* Without, libcryptsetup takes the cipher of the segment. */
-	r = crypt_keyslot_set_encryption(luks->cd, KEYSLOT_CIPHER, KEYSLOT_KEY_SIZE);
-	if (r == 0)
-		r = crypt_keyslot_add_by_volume_key(luks->cd, 0, NULL, 0, px_luks_key_text(key),
-						    px_secret_len(key));
+	r = px_luks_write_keyslot(luks, 0, NULL, key);
 	return r < 0 ? px_luks_failed(luks->device, "the keyslot cannot be written", r) : PX_OK;
 }
 
-/* *number: of the LUKS2 token, or CRYPT_ANY_TOKEN for a new one; set to what it got. */
-static enum px_status write_token(struct px_luks *luks, const struct px_token *token, int *number)
-{
-	px_auto(free) char *json = px_token_format(token);
-	int r;
-
-	if (!json)
-		return px_nomem();
-	px_luks_listen();
-	r = crypt_token_json_set(luks->cd, *number, json);
-	if (r < 0)
-		return px_luks_failed(luks->device, "the LUKS2 token cannot be written", r);
-	*number = r;
-	return PX_OK;
-}
-
-static enum px_status make_seal(struct px_luks *luks, const struct px_secret *key, char **ret_seal)
-{
-	const char *json = NULL;
-	int r;
-
-	px_luks_listen();
-	r = crypt_dump_json(luks->cd, &json, 0);
-	if (r == 0)
-		r = px_seal_make(json, strlen(json), px_luks_uuid(luks), key, ret_seal);
-	return r < 0 ? px_luks_failed(luks->device, "the header cannot be sealed", r) : PX_OK;
-}
-
-/* The seal covers the LUKS2 token as the library has it, so that is written first without. */
 static enum px_status add_token(struct px_luks *luks, const struct px_luks_params *params,
 				const struct px_secret *key)
 {
 	px_auto(free) char *store = strdup(params->store);
 	px_auto(free) char *secret = strdup(params->secret);
-	px_auto(free) char *seal = NULL;
 	struct px_token token = {
 		.keyslot = 0,
 		.store = store,
 		.secret = secret,
 		.auto_open = params->auto_open,
 	};
-	int number = CRYPT_ANY_TOKEN;
-	enum px_status status;
 
-	if (!store || !secret)
-		return px_nomem();
-	status = write_token(luks, &token, &number);
-	if (status != PX_OK || !px_key_is_generated(key))
-		return status;
-	status = make_seal(luks, key, &seal);
-	if (status != PX_OK)
-		return status;
-	token.seal = seal;
-	return write_token(luks, &token, &number);
+	return store && secret ? px_luks_set_token(luks, &token, key) : px_nomem();
 }
 
 static enum px_status format(struct px_luks *luks, const struct px_luks_params *params,
@@ -194,7 +126,7 @@ static enum px_status format(struct px_luks *luks, const struct px_luks_params *
 
 	luks->device_size = start->size;
 	px_luks_listen();
-	r = set_pbkdf(luks->cd, key);
+	r = px_luks_set_pbkdf(luks, key);
 	if (r < 0)
 		return px_luks_failed(luks->device, "the PBKDF cannot be set", r);
 	status = write_header(luks, params);
@@ -204,8 +136,6 @@ static enum px_status format(struct px_luks *luks, const struct px_luks_params *
 		status = add_first_keyslot(luks, key);
 	if (status == PX_OK)
 		status = add_token(luks, params, key);
-	if (status == PX_OK)
-		status = px_luks_check(luks, start);
 	return status;
 }
 

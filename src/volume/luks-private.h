@@ -32,6 +32,16 @@ enum px_status px_luks_check(struct px_luks *luks, const struct px_luks_start *s
 enum px_status px_luks1_check(struct px_luks *luks,
 			      const struct px_luks_start *start) PX_MUST_CHECK;
 
+/* After a change: the same again, for the header as it is now. */
+enum px_status px_luks_refresh(struct px_luks *luks) PX_MUST_CHECK;
+
+/* What the key of a keyslot that is written next costs. -errno. */
+int px_luks_set_pbkdf(struct px_luks *luks, const struct px_secret *key) PX_MUST_CHECK;
+
+/* Adds a keyslot; volume_key NULL: the one that crypt_format made. -errno. */
+int px_luks_write_keyslot(struct px_luks *luks, int slot, const struct px_secret *volume_key,
+			  const struct px_secret *key) PX_MUST_CHECK;
+
 /* The header as the context has it, and valid as long. PX_KERNEL. */
 enum px_status px_luks_json(struct px_luks *luks, const char **ret_json) PX_MUST_CHECK;
 

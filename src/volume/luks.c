@@ -130,14 +130,21 @@ enum px_status px_luks_json(struct px_luks *luks, const char **ret_json)
 	return r < 0 ? px_luks_failed(luks->device, "its header cannot be shown", r) : PX_OK;
 }
 
+/* What was known of it before stays known when it is refused now. */
 static enum px_status check_luks2(struct px_luks *luks)
 {
+	struct px_header *header = NULL;
 	const char *json = NULL;
 	enum px_status status = px_luks_json(luks, &json);
 
+	if (status == PX_OK)
+		status = px_header_check(json, strlen(json), luks->device_size, luks->device,
+					 &header);
 	if (status != PX_OK)
 		return status;
-	return px_header_check(json, strlen(json), luks->device_size, luks->device, &luks->header);
+	px_header_free(&luks->header);
+	luks->header = header;
+	return PX_OK;
 }
 
 enum px_status px_luks_check(struct px_luks *luks, const struct px_luks_start *start)
@@ -147,6 +154,11 @@ enum px_status px_luks_check(struct px_luks *luks, const struct px_luks_start *s
 			       luks->device);
 	luks->device_size = start->size;
 	return px_luks_version(luks) == 2 ? check_luks2(luks) : px_luks1_check(luks, start);
+}
+
+enum px_status px_luks_refresh(struct px_luks *luks)
+{
+	return check_luks2(luks);
 }
 
 static enum px_status load_header(struct px_luks *luks, const struct px_luks_start *start)
@@ -170,18 +182,12 @@ static enum px_status load_header(struct px_luks *luks, const struct px_luks_sta
 	return px_luks_check(luks, start);
 }
 
-enum px_status px_luks_load(const char *device, struct px_luks **ret_luks)
+static enum px_status load(const char *device, struct px_luks **ret_luks)
 {
 	px_auto(luks) struct px_luks *luks = NULL;
 	struct px_luks_start start;
 	enum px_status status = px_luks_look_at(device, &start);
 
-	/*
-	 * Under its lock libcryptsetup mends a header of which one copy is torn, and for the lock
-	 * itself it opens plain files for writing and needs /run. Reading needs neither: a copy
-	 * that is just being written fails its checksum, and the other one is taken.
-	 */
-	crypt_metadata_locking(NULL, 0);
 	if (status == PX_OK)
 		status = px_luks_new(device, &luks);
 	if (status == PX_OK)
@@ -189,6 +195,22 @@ enum px_status px_luks_load(const char *device, struct px_luks **ret_luks)
 	if (status == PX_OK)
 		*ret_luks = px_steal(&luks);
 	return status;
+}
+
+enum px_status px_luks_load(const char *device, struct px_luks **ret_luks)
+{
+	/*
+	 * Under its lock libcryptsetup mends a header of which one copy is torn, and for the lock
+	 * itself it opens plain files for writing and needs /run. Reading needs neither: a copy
+	 * that is just being written fails its checksum, and the other one is taken.
+	 */
+	crypt_metadata_locking(NULL, 0);
+	return load(device, ret_luks);
+}
+
+enum px_status px_luks_load_to_change(const char *device, struct px_luks **ret_luks)
+{
+	return load(device, ret_luks);
 }
 
 const char *px_luks_device(const struct px_luks *luks)

@@ -12,6 +12,9 @@
 /* The one kind of store there is. */
 #define SECRET_TYPE "dcos"
 
+/* LUKS2 numbers its keyslots from 0 on. */
+#define KEYSLOT_MAX 31
+
 /* An HMAC-SHA256 in base64url without padding. */
 #define SEAL_LEN 43
 
@@ -22,7 +25,16 @@ static const struct px_json_member token_members[] = {
 	{ "version", PX_JSON_NUMBER, false }, { "secret_type", PX_JSON_STRING, false },
 	{ "store", PX_JSON_STRING, false },   { "secret", PX_JSON_STRING, false },
 	{ "auto", PX_JSON_BOOL, false },      { "seal", PX_JSON_STRING, true },
+	{ "next", PX_JSON_OBJECT, true },     { "old", PX_JSON_OBJECT, true },
 };
+
+static const struct px_json_member other_members[] = {
+	{ "slot", PX_JSON_NUMBER, false },
+	{ "secret", PX_JSON_STRING, false },
+	{ "keep", PX_JSON_BOOL, false },
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static enum px_status broken(const char *device, const char *what)
 {
@@ -47,11 +59,11 @@ static enum px_status check_version(const cJSON *json, const char *device)
 	return PX_OK;
 }
 
-static enum px_status check_members(const cJSON *json, const char *device)
+static enum px_status check_members(const cJSON *json, const struct px_json_member *members,
+				    size_t count, const char *device)
 {
 	const char *name = NULL;
-	const char *fault = px_json_fault(json, token_members,
-					  sizeof(token_members) / sizeof(token_members[0]), &name);
+	const char *fault = px_json_fault(json, members, count, &name);
 
 	if (!fault)
 		return PX_OK;
@@ -72,23 +84,28 @@ bool px_token_store_allowed(const char *store)
 	return is_base64url(store);
 }
 
-static enum px_status check_values(const cJSON *json, const char *device)
+static enum px_status check_secret(const cJSON *json, const char *device)
 {
 	const char *secret = px_json_string(json, "secret");
+
+	if (px_path_may_be_key(secret))
+		return PX_OK;
+	return px_fail(PX_BAD_HEADER,
+		       "%s: its LUKS2 token names \"%s\", which cannot be the path of a key",
+		       device, secret);
+}
+
+static enum px_status check_values(const cJSON *json, const char *device)
+{
 	const char *seal = px_json_string(json, "seal");
 
 	if (strcmp(px_json_string(json, "secret_type"), SECRET_TYPE) != 0)
 		return broken(device, "its secret_type is not " SECRET_TYPE);
 	if (!px_token_store_allowed(px_json_string(json, "store")))
 		return broken(device, "its store has no proper name");
-	if (!px_path_may_be_key(secret))
-		return px_fail(
-			PX_BAD_HEADER,
-			"%s: its LUKS2 token names \"%s\", which cannot be the path of a key",
-			device, secret);
 	if (seal && (strlen(seal) != SEAL_LEN || !is_base64url(seal)))
 		return broken(device, "its seal is malformed");
-	return PX_OK;
+	return check_secret(json, device);
 }
 
 /* The one keyslot that the token is for, -1 when there is none or more than one. */
@@ -101,6 +118,32 @@ static int only_keyslot(const cJSON *json)
 	return px_json_index(cJSON_GetStringValue(keyslots->child));
 }
 
+/* The key of a change that is under way: the token's next or old member, if it has it. */
+static enum px_status check_other(const cJSON *json, const char *name, const char *device)
+{
+	const cJSON *other = px_json_get(json, name);
+	uint32_t slot = 0;
+	enum px_status status;
+
+	if (!other)
+		return PX_OK;
+	status = check_members(other, other_members, COUNT(other_members), device);
+	if (status == PX_OK && (px_json_u32(other, "slot", 0, KEYSLOT_MAX, &slot) < 0 ||
+				(int)slot == only_keyslot(json)))
+		status = broken(device, "the keyslot of a change is not another one");
+	return status == PX_OK ? check_secret(other, device) : status;
+}
+
+static enum px_status check_change(const cJSON *json, const char *device)
+{
+	enum px_status status;
+
+	if (px_json_get(json, "next") && px_json_get(json, "old"))
+		return broken(device, "it has two changes under way");
+	status = check_other(json, "next", device);
+	return status == PX_OK ? check_other(json, "old", device) : status;
+}
+
 static enum px_status check(const cJSON *json, const char *device)
 {
 	const char *type = px_json_string(json, "type");
@@ -111,12 +154,12 @@ static enum px_status check(const cJSON *json, const char *device)
 	/* First, since a newer version may have members that this one does not know. */
 	status = check_version(json, device);
 	if (status == PX_OK)
-		status = check_members(json, device);
+		status = check_members(json, token_members, COUNT(token_members), device);
 	if (status == PX_OK)
 		status = check_values(json, device);
 	if (status == PX_OK && only_keyslot(json) < 0)
 		status = broken(device, "it does not name exactly one keyslot");
-	return status;
+	return status == PX_OK ? check_change(json, device) : status;
 }
 
 static int dup_string(const cJSON *json, const char *name, char **ret_text)
@@ -127,6 +170,20 @@ static int dup_string(const cJSON *json, const char *name, char **ret_text)
 		return 0;
 	*ret_text = strdup(text);
 	return *ret_text ? 0 : -1;
+}
+
+static int read_other(const cJSON *json, const char *name, struct px_token_other *other)
+{
+	const cJSON *member = px_json_get(json, name);
+	uint32_t slot = 0;
+
+	if (!member)
+		return 0;
+	if (px_json_u32(member, "slot", 0, KEYSLOT_MAX, &slot) < 0)
+		return -1;
+	other->keyslot = (int)slot;
+	other->keep = cJSON_IsTrue(px_json_get(member, "keep")) != 0;
+	return dup_string(member, "secret", &other->secret);
 }
 
 enum px_status px_token_parse(const char *text, size_t len, const char *device,
@@ -153,7 +210,8 @@ enum px_status px_token_parse(const char *text, size_t len, const char *device,
 	token->auto_open = cJSON_IsTrue(px_json_get(json, "auto")) != 0;
 	if (dup_string(json, "store", &token->store) < 0 ||
 	    dup_string(json, "secret", &token->secret) < 0 ||
-	    dup_string(json, "seal", &token->seal) < 0)
+	    dup_string(json, "seal", &token->seal) < 0 ||
+	    read_other(json, "next", &token->next) < 0 || read_other(json, "old", &token->old) < 0)
 		return px_nomem();
 	*ret_token = px_steal(&token);
 	return PX_OK;
@@ -174,6 +232,19 @@ static bool add_keyslot(cJSON *json, int keyslot)
 	return true;
 }
 
+/* True also when there is none to add. */
+static bool add_other(cJSON *json, const char *name, const struct px_token_other *other)
+{
+	cJSON *member;
+
+	if (!other->secret)
+		return true;
+	member = cJSON_AddObjectToObject(json, name);
+	return member && cJSON_AddNumberToObject(member, "slot", other->keyslot) &&
+	       cJSON_AddStringToObject(member, "secret", other->secret) &&
+	       cJSON_AddBoolToObject(member, "keep", other->keep);
+}
+
 char *px_token_format(const struct px_token *token)
 {
 	px_auto(json) cJSON *json = cJSON_CreateObject();
@@ -188,7 +259,39 @@ char *px_token_format(const struct px_token *token)
 		return NULL;
 	if (token->seal && !cJSON_AddStringToObject(json, "seal", token->seal))
 		return NULL;
+	if (!add_other(json, "next", &token->next) || !add_other(json, "old", &token->old))
+		return NULL;
 	return cJSON_PrintUnformatted(json);
+}
+
+int px_token_set_other(struct px_token_other *other, int keyslot, const char *secret, bool keep)
+{
+	char *copy = secret ? strdup(secret) : NULL;
+
+	if (secret && !copy)
+		return -ENOMEM;
+	free(other->secret);
+	*other = (struct px_token_other){ .keyslot = keyslot, .secret = copy, .keep = keep };
+	return 0;
+}
+
+struct px_token *px_token_copy(const struct px_token *token)
+{
+	px_auto(token) struct px_token *copy = calloc(1, sizeof(*copy));
+
+	if (!copy)
+		return NULL;
+	copy->keyslot = token->keyslot;
+	copy->auto_open = token->auto_open;
+	copy->store = strdup(token->store);
+	copy->secret = strdup(token->secret);
+	if (!copy->store || !copy->secret ||
+	    px_token_set_other(&copy->next, token->next.keyslot, token->next.secret,
+			       token->next.keep) < 0 ||
+	    px_token_set_other(&copy->old, token->old.keyslot, token->old.secret, token->old.keep) <
+		    0)
+		return NULL;
+	return px_steal(&copy);
 }
 
 void px_token_free(struct px_token **token)
@@ -198,6 +301,8 @@ void px_token_free(struct px_token **token)
 	free((*token)->store);
 	free((*token)->secret);
 	free((*token)->seal);
+	free((*token)->next.secret);
+	free((*token)->old.secret);
 	free(*token);
 	*token = NULL;
 }

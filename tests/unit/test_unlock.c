@@ -136,6 +136,11 @@ void px_luks_free(struct px_luks **luks)
 	free(px_steal(luks));
 }
 
+const char *px_luks_device(const struct px_luks *luks)
+{
+	return luks->device;
+}
+
 const char *px_luks_uuid(const struct px_luks *luks)
 {
 	assert_string_equal(luks->device, DEVICE);

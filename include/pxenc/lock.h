@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#ifndef PXENC_LOCK_H
+#define PXENC_LOCK_H
+
+#include "pxenc/status.h"
+
+/*
+ * One pxenc at a time changes a device. *ret_path is the device without links (one that moves
+ * while the store is asked must not move us), *ret_fd keeps the lock as long as it is open; the
+ * caller owns both. PX_NO_VOLUME: neither a block device nor a file, or it cannot be opened;
+ * PX_BUSY: another pxenc is changing it.
+ */
+enum px_status px_lock_device(const char *device, char **ret_path, int *ret_fd);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#ifndef PXENC_NEW_KEY_H
+#define PXENC_NEW_KEY_H
+
+#include <stdbool.h>
+
+#include "pxenc/resolve.h"
+#include "pxenc/session.h"
+
+/* The key that a volume is about to be locked with: at format, enroll and rotate. */
+
+/* What the command line says of it; nothing: the cluster key if one is set, else a generated one.
+ */
+struct px_new_key_args {
+	const char *secret; /* --secret PATH */
+	bool cluster_key, generate;
+};
+
+struct px_new_key {
+	struct px_choice choice; /* where it lies, or is to lie */
+	struct px_secret *key;
+	bool generated; /* by us, just now: the store does not have it yet */
+	bool stored;	/* and now it has */
+};
+
+/* PX_USAGE: more than one was given. */
+enum px_status px_new_key_check(const struct px_new_key_args *args) PX_MUST_CHECK;
+
+/*
+ * Decides which key it is. One that is in the store is fetched and checked; one that is generated
+ * gets the first path of volumes/UUID/1, volumes/UUID/2, … that is free, and changes nothing yet.
+ */
+enum px_status px_new_key_choose(struct px_session *session, const struct px_new_key_args *args,
+				 const char *uuid, struct px_new_key *ret_key) PX_MUST_CHECK;
+
+/*
+ * Puts a generated key into the store and reads it back: a store that says yes and keeps nothing
+ * would cost the volume at its first close. Any other key is there: PX_OK.
+ */
+enum px_status px_new_key_store(struct px_session *session, struct px_new_key *key) PX_MUST_CHECK;
+
+/* Deletes what px_new_key_store created: a key that locks nothing would lie there for ever. */
+void px_new_key_take_back(struct px_session *session, struct px_new_key *key);
+
+/* Whether this relative path is that of a key that pxenc generated for this volume. */
+bool px_new_key_is_own(const char *relative, const char *uuid);
+
+void px_new_key_clear(struct px_new_key *key);
+
+static inline void px_new_key_cleanup(struct px_new_key *key)
+{
+	px_new_key_clear(key);
+}
+
+#endif
