@@ -70,7 +70,7 @@ _pxenc_words() {
 		;;
 	rotate) options+=(--secret --cluster-key --generate --keep-old) ;;
 	open) options+=(--options --test --service) ;;
-	close) options+=(--deferred) ;;
+	close) options+=(--deferred --stuck) ;;
 	status | 'secrets list') options+=(--json) ;;
 	secrets) options=(dcos set-cluster-key create update get list delete) ;;
 	'secrets dcos') options=(login logout) ;;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "close-stuck.h"
 #include "pxenc/cmd.h"
 #include "pxenc/find.h"
 #include "pxenc/log.h"
@@ -30,16 +31,22 @@ enum px_status px_cmd_close(int argc, char **argv)
 {
 	static const struct option longs[] = { PX_COMMON_OPTIONS,
 					       { "deferred", no_argument, NULL, 'd' },
+					       { "stuck", no_argument, NULL, 's' },
 					       { NULL, 0, NULL, 0 } };
-	bool deferred = false;
+	bool deferred = false, stuck = false;
 	int c;
 
 	while ((c = px_next_option("close", argc, argv, "", longs)) != -1) {
-		if (c != 'd')
+		if (c == 'd')
+			deferred = true;
+		else if (c == 's')
+			stuck = true;
+		else
 			return PX_USAGE;
-		deferred = true;
 	}
-	if (argc - optind != 1)
+	if (stuck && !deferred && argc == optind)
+		return px_close_stuck();
+	if (stuck || argc - optind != 1)
 		return px_usage("close");
 	return close_mapping(argv[optind], deferred);
 }
