@@ -19,6 +19,9 @@
  *
  *    "next":{"slot":1,"secret":"volumes/UUID/2","keep":false}
  *    "old":{"slot":0,"secret":"volumes/UUID/1","keep":false}
+ *
+ * While the volume key is changed, "reencrypt" is true, and the token names the keyslots of both
+ * volume keys, which the same secret opens.
  */
 #define PX_TOKEN_TYPE "pxenc"
 #define PX_TOKEN_VERSION 1
@@ -32,6 +35,8 @@ struct px_token_other {
 
 struct px_token {
 	int keyslot;	/* the keyslot that the secret opens */
+	bool reencrypt; /* the volume key is being changed */
+	int second;	/* then: the keyslot of the new volume key; -1: none (any more) */
 	char *store;	/* "default" */
 	char *secret;	/* relative to the base path, px_path_may_be_key */
 	bool auto_open; /* boot may open the volume */

@@ -5,6 +5,7 @@
 #include "close-stuck.h"
 #include "pxenc/cmd.h"
 #include "pxenc/find.h"
+#include "pxenc/helpers.h"
 #include "pxenc/log.h"
 #include "pxenc/luks.h"
 #include "pxenc/mapping.h"
@@ -13,6 +14,7 @@
 static enum px_status close_mapping(const char *what, bool deferred)
 {
 	px_auto(mapping) struct px_mapping mapping = { 0 };
+	enum px_status st;
 	int r;
 
 	r = px_find_mapping(what, &mapping);
@@ -24,7 +26,11 @@ static enum px_status close_mapping(const char *what, bool deferred)
 		return px_fail(PX_NO_VOLUME, "the mapping %s is not a LUKS volume", mapping.name);
 	if (mapping.gone)
 		return px_stale_release(&mapping);
-	return px_luks_deactivate(mapping.name, deferred);
+	st = px_luks_deactivate(mapping.name, deferred);
+	/* What a killed reencryption left below it is in nobody's way, but the next open's. */
+	if (!st && !deferred && px_helpers_clear(mapping.slave) < 0)
+		px_warn("%s: a mapping below it is left: see dmsetup ls --tree", what);
+	return st;
 }
 
 enum px_status px_cmd_close(int argc, char **argv)

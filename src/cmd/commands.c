@@ -16,7 +16,9 @@ const struct px_command px_commands[] = {
 	  "DEVICE [--secret PATH | --cluster-key | --generate] [--recovery-key] [--auto]\n"
 	  "                    [--key-file F | --present-secret PATH]",
 	  "take over a LUKS2 volume that was made elsewhere", px_cmd_enroll },
-	{ "rotate", "DEVICE [--secret PATH | --cluster-key | --generate] [--keep-old]",
+	{ "rotate",
+	  "DEVICE [--secret PATH | --cluster-key | --generate] [--keep-old]\n"
+	  "                    [--reencrypt [--force]]",
 	  "change the key of a volume, open or not", px_cmd_rotate },
 	{ "secrets dcos login", "--username U [--password P | --password-stdin] [--base-path B]",
 	  "log this machine in to DC/OS, until the token expires or the machine restarts",

@@ -44,6 +44,17 @@ int px_luks_write_keyslot(struct px_luks *luks, int slot, const struct px_secret
 	return r < 0 ? r : 0;
 }
 
+int px_luks_write_unbound(struct px_luks *luks, int slot, const struct px_secret *key)
+{
+	int r = crypt_keyslot_set_encryption(luks->cd, KEYSLOT_CIPHER, KEYSLOT_KEY_SIZE);
+
+	if (r == 0)
+		r = crypt_keyslot_add_by_key(luks->cd, slot, NULL, px_luks_key_bits(luks) / 8,
+					     px_luks_key_text(key), px_secret_len(key),
+					     CRYPT_VOLUME_KEY_NO_SEGMENT);
+	return r < 0 ? r : 0;
+}
+
 bool px_luks_has_slot(const struct px_luks *luks, int slot)
 {
 	return crypt_keyslot_status(luks->cd, slot) >= CRYPT_SLOT_ACTIVE;
@@ -63,6 +74,19 @@ int px_luks_free_slot(const struct px_luks *luks)
 	for (int slot = 0; slot < KEYSLOTS_MAX; slot++)
 		if (crypt_keyslot_status(luks->cd, slot) == CRYPT_SLOT_INACTIVE)
 			return slot;
+	return -1;
+}
+
+int px_luks_unbound_slot(struct px_luks *luks, const struct px_secret *key)
+{
+	px_auto(secret) struct px_secret *volume_key = NULL;
+
+	for (int slot = 0; slot < KEYSLOTS_MAX; slot++) {
+		if (crypt_keyslot_status(luks->cd, slot) != CRYPT_SLOT_UNBOUND)
+			continue;
+		if (px_luks_open_slot(luks, slot, key, &volume_key) >= 0)
+			return slot;
+	}
 	return -1;
 }
 

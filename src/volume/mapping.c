@@ -100,57 +100,119 @@ static struct dirent *next_entry(DIR *dir)
 	return entry;
 }
 
+/* Mappings that libcryptsetup puts below a volume's while its data is written anew. */
+static bool is_helper(const char *dm_uuid)
+{
+	return strncmp(dm_uuid, "CRYPT-SUBDEV-", 13) == 0;
+}
+
+/* The one device below a mapping, as far as it is known; none of ours has two. */
+struct below {
+	char *name;
+	dev_t devno; /* 0: it was pulled out */
+	bool several;
+	bool empty; /* nothing lies below, not even a helper */
+};
+
 /*
  * The device number of a slave. The entry of a disk that was pulled out stays as long as the
  * mapping does, but leads nowhere; one that went meanwhile is no entry any more (-ENOENT).
  */
-static int read_slave_devno(int slaves, struct px_mapping *mapping)
+static int read_slave_devno(int slaves, const char *name, dev_t *ret_devno)
 {
 	char attribute[NAME_MAX + 8];
 	struct stat st;
 	int r;
 
-	snprintf(attribute, sizeof(attribute), "%s/dev", mapping->slave_name);
-	r = read_devno(slaves, attribute, &mapping->slave);
-	if (r != -ENOENT || fstatat(slaves, mapping->slave_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	snprintf(attribute, sizeof(attribute), "%s/dev", name);
+	r = read_devno(slaves, attribute, ret_devno);
+	if (r == -ENOENT && fstatat(slaves, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		*ret_devno = 0;
+	else if (r < 0)
 		return r;
-	mapping->gone = px_mapping_is_luks(mapping);
 	return 0;
 }
 
+static int add_below(int slaves, const char *name, struct below *below)
+{
+	dev_t devno = 0;
+	int r = read_slave_devno(slaves, name, &devno);
+
+	if (r < 0)
+		return r;
+	if (below->name) {
+		below->several = below->several || devno != below->devno ||
+				 (devno == 0 && strcmp(name, below->name) != 0);
+		return 0;
+	}
+	below->devno = devno;
+	below->name = strdup(name);
+	return below->name ? 0 : -ENOMEM;
+}
+
+static bool entry_is_helper(int slaves, const char *name)
+{
+	char attribute[NAME_MAX + 16], uuid[256];
+
+	snprintf(attribute, sizeof(attribute), "%s/dm/uuid", name);
+	return read_line(slaves, attribute, uuid, sizeof(uuid)) == 0 && is_helper(uuid);
+}
+
+/* Volume, overlay, hotzone, device: there are no more floors. */
+#define FLOORS 4
+
+static int look_below(int at, int floor, struct below *below)
+{
+	px_auto(dir) DIR *slaves = open_dir(at, "slaves");
+	struct dirent *entry;
+	int r = slaves ? 0 : -errno;
+
+	while (r == 0 && (entry = next_entry(slaves))) {
+		px_auto(fd) int helper = -1;
+
+		below->empty = false;
+		if (floor < FLOORS && entry_is_helper(dirfd(slaves), entry->d_name)) {
+			helper = openat(dirfd(slaves), entry->d_name,
+					O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			r = helper < 0 ? -errno : look_below(helper, floor + 1, below);
+		} else {
+			r = add_below(dirfd(slaves), entry->d_name, below);
+		}
+	}
+	return r;
+}
+
 /*
- * Nothing lies below: a LUKS mapping whose table was taken from it, and which waits for its last
- * user; or one that is just being made, and has no size yet.
+ * Whether a LUKS mapping has lost its device: it was pulled out; or the table was taken from the
+ * mapping, which waits for its last user. One that is just being made has no device either, but no
+ * size yet.
  */
-static int read_emptiness(int at, struct px_mapping *mapping)
+static int look_whether_gone(int at, const struct below *below, struct px_mapping *mapping)
 {
 	bool has_size = false;
-	int r = read_flag(at, "size", &has_size);
+	int r = 0;
 
-	if (r == 0)
-		mapping->gone = has_size && px_mapping_is_luks(mapping);
+	if (mapping->slave != 0 || !px_mapping_is_luks(mapping))
+		return 0;
+	if (below->empty)
+		r = read_flag(at, "size", &has_size);
+	mapping->gone = mapping->slave_name || has_size;
 	return r;
 }
 
 /* What a mapping with a single device below it has there; with more, it is none of ours. */
 static int read_slave(int at, struct px_mapping *mapping)
 {
-	px_auto(dir) DIR *slaves = open_dir(at, "slaves");
-	struct dirent *entry;
+	struct below below = { .empty = true };
+	int r = look_below(at, 1, &below);
 
-	if (!slaves)
-		return -errno;
-	entry = next_entry(slaves);
-	if (!entry)
-		return read_emptiness(at, mapping);
-	mapping->slave_name = strdup(entry->d_name);
-	if (!mapping->slave_name)
-		return -ENOMEM;
-	if (next_entry(slaves)) {
-		free(px_steal(&mapping->slave_name));
-		return 0;
+	if (r < 0 || below.several) {
+		free(below.name);
+		return r;
 	}
-	return read_slave_devno(dirfd(slaves), mapping);
+	mapping->slave_name = below.name;
+	mapping->slave = below.devno;
+	return look_whether_gone(at, &below, mapping);
 }
 
 static int read_attributes(int at, struct px_mapping *mapping)
@@ -275,7 +337,8 @@ static int append(struct list *list, struct px_mapping *mapping)
 	return 0;
 }
 
-static int collect(struct list *list)
+static int collect(bool (*match)(const struct px_mapping *, const void *), const void *what,
+		   struct list *list)
 {
 	px_auto(dir) DIR *block = open_dir(AT_FDCWD, sys_block);
 	struct px_mapping mapping;
@@ -284,7 +347,7 @@ static int collect(struct list *list)
 	if (!block)
 		return errno == ENOENT ? 0 : -errno;
 	while ((r = next_mapping(block, &mapping)) == 1) {
-		if (!px_mapping_is_luks(&mapping)) {
+		if (!match(&mapping, what)) {
 			px_mapping_clear(&mapping);
 			continue;
 		}
@@ -300,10 +363,11 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct px_mapping *)a)->name, ((const struct px_mapping *)b)->name);
 }
 
-int px_mapping_list(struct px_mapping **ret_list, size_t *ret_count)
+static int list_all(bool (*match)(const struct px_mapping *, const void *), const void *what,
+		    struct px_mapping **ret_list, size_t *ret_count)
 {
 	struct list list = { .mappings = NULL };
-	int r = collect(&list);
+	int r = collect(match, what, &list);
 
 	if (r < 0) {
 		px_mapping_list_free(&list.mappings, list.count);
@@ -314,6 +378,27 @@ int px_mapping_list(struct px_mapping **ret_list, size_t *ret_count)
 	*ret_list = list.mappings;
 	*ret_count = list.count;
 	return 0;
+}
+
+static bool is_luks(const struct px_mapping *mapping, const void *unused)
+{
+	(void)unused;
+	return px_mapping_is_luks(mapping);
+}
+
+int px_mapping_list(struct px_mapping **ret_list, size_t *ret_count)
+{
+	return list_all(is_luks, NULL, ret_list, ret_count);
+}
+
+static bool helps(const struct px_mapping *mapping, const void *slave)
+{
+	return is_helper(mapping->dm_uuid) && mapping->slave == *(const dev_t *)slave;
+}
+
+int px_mapping_helpers(dev_t slave, struct px_mapping **ret_list, size_t *ret_count)
+{
+	return list_all(helps, &slave, ret_list, ret_count);
 }
 
 bool px_mapping_is_luks(const struct px_mapping *mapping)

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cjson/cJSON.h>
 #include <libcryptsetup.h>
 
 #include "luks_samples.h"
@@ -61,6 +62,19 @@ WRAP(crypt_dump_json, (struct crypt_device * cd, const char **json, uint32_t fla
      (cd, json, flags))
 WRAP(crypt_set_label, (struct crypt_device * cd, const char *label, const char *subsystem),
      (cd, label, subsystem))
+
+WRAP(crypt_keyslot_add_by_key,
+     (struct crypt_device * cd, int slot, const char *volume_key, size_t volume_key_size,
+      const char *passphrase, size_t size, uint32_t flags),
+     (cd, slot, volume_key, volume_key_size, passphrase, size, flags))
+WRAP(crypt_reencrypt_init_by_passphrase,
+     (struct crypt_device * cd, const char *name, const char *passphrase, size_t size, int old,
+      int new, const char *cipher, const char *mode, const struct crypt_params_reencrypt *params),
+     (cd, name, passphrase, size, old, new, cipher, mode, params))
+WRAP(crypt_reencrypt_run,
+     (struct crypt_device * cd, int (*progress)(uint64_t size, uint64_t offset, void *arg),
+      void *arg),
+     (cd, progress, arg))
 
 /* libcryptsetup's switch goes one way, and this is one process. */
 int __wrap_crypt_metadata_locking(struct crypt_device *cd, int enable);
@@ -284,6 +298,179 @@ TEST(changes_fail_with_the_cause_and_what_was_known_stays_known)
 	assert_sound(key);
 }
 
+/* The header's JSON as libcryptsetup has it. */
+static char *dump(void)
+{
+	struct crypt_device *cd = NULL;
+	const char *json = NULL;
+	cJSON *parsed;
+	char *copy;
+
+	assert_int_equal(crypt_init(&cd, image), 0);
+	assert_int_equal(crypt_load(cd, CRYPT_LUKS2, NULL), 0);
+	assert_int_equal(crypt_dump_json(cd, &json, 0), 0);
+	parsed = cJSON_Parse(json);
+	copy = cJSON_PrintUnformatted(parsed);
+	cJSON_Delete(parsed);
+	crypt_free(cd);
+	return copy;
+}
+
+/* The LUKS2 token says that the volume key is changed, and there is a new one. */
+static void announce(void)
+{
+	struct px_token *token = px_token_copy(px_luks_token(luks));
+
+	assert_ok(px_luks_add_volume_key(luks, 1, key));
+	token->reencrypt = true;
+	token->second = 1;
+	assert_ok(px_luks_set_token(luks, token, key));
+	px_token_free(&token);
+}
+
+static int steps;
+
+/* Stops after some calls. */
+static bool step(uint64_t done, uint64_t size, void *arg)
+{
+	assert_true(done <= size);
+	assert_ptr_equal(arg, &steps);
+	return --steps > 0;
+}
+
+/* Each run in a process of its own would have a context of its own. */
+static bool run(int count)
+{
+	bool stopped = false;
+
+	steps = count;
+	px_luks_free(&luks);
+	luks = load();
+	assert_ok(px_luks_reencrypt(luks, NULL, key, step, &steps, &stopped));
+	return stopped;
+}
+
+static void assert_openable(void)
+{
+	struct px_luks *again = load();
+
+	assert_ok(px_luks_verify_seal(again, key, true));
+	assert_ok(px_luks_test(again, key, true));
+	px_luks_free(&again);
+}
+
+TEST(the_volume_key_changes_and_the_seal_holds_all_the_way)
+{
+	struct px_secret *before = NULL, *after = NULL;
+	struct px_token *token;
+
+	assert_int_equal(px_luks_open_slot(luks, 0, key, &before), 0);
+	announce();
+	assert_openable();
+	assert_false(px_luks_is_reencrypting(luks));
+	assert_true(run(1));
+	assert_true(px_luks_is_reencrypting(luks));
+	assert_openable();
+	assert_false(run(1000000));
+	assert_false(px_luks_is_reencrypting(luks));
+	assert_openable();
+
+	assert_int_equal(px_luks_token(luks)->keyslot, 1);
+	assert_int_equal(px_luks_token(luks)->second, -1);
+	assert_int_equal(px_luks_count_slots(luks), 1);
+	assert_int_equal(px_luks_open_slot(luks, 1, key, &after), 1);
+	assert_false(px_secret_equal(before, after));
+	token = px_token_copy(px_luks_token(luks));
+	token->reencrypt = false;
+	assert_ok(px_luks_set_token(luks, token, key));
+	assert_sound(key);
+	px_token_free(&token);
+	px_secret_free(&before);
+	px_secret_free(&after);
+}
+
+/* Replaces one text in a header's JSON and asks the allowlist. */
+static enum px_status check_forged(const char *json, const char *from, const char *to)
+{
+	const char *at = strstr(json, from);
+	struct px_header *header = NULL;
+	enum px_status status;
+	char *forged;
+
+	assert_non_null(at);
+	assert_true(asprintf(&forged, "%.*s%s%s", (int)(at - json), json, to, at + strlen(from)) >
+		    0);
+	log_forget();
+	status = px_header_check(forged, strlen(forged), (uint64_t)IMAGE_SIZE, "/dev/sdb", &header);
+	px_header_free(&header);
+	free(forged);
+	return status;
+}
+
+TEST(a_forged_reencryption_is_refused)
+{
+	static const struct {
+		const char *from, *to, *complaint;
+	} cases[] = {
+		{ "\"reencrypt\":true", "\"reencrypt\":false", "exactly one keyslot" },
+		{ "aes-xts-plain64\",\"sector_size\":4096,\"flags\":[\"backup-final\"]",
+		  "cipher_null-ecb\",\"sector_size\":4096,\"flags\":[\"backup-final\"]",
+		  "is not like the others" },
+		{ "\"encryption\":\"aes-xts-plain64\",\"sector_size\":4096}",
+		  "\"encryption\":\"cipher_null-ecb\",\"sector_size\":4096}",
+		  "is not like the others" },
+		{ "\"encryption\":\"aes-xts-plain64\",\"sector_size\":4096}",
+		  "\"encryption\":\"aes-xts-plain64\",\"sector_size\":512}",
+		  "is not like the others" },
+		{ "\"iv_tweak\":\"0\"", "\"iv_tweak\":\"x\"", "is not like the others" },
+		{ "\"flags\":[\"backup-final\"]", "\"flags\":[\"backup-moved-segment\"]",
+		  "is not one of a reencryption" },
+		{ "\"flags\":[\"backup-final\"]", "\"flags\":[\"in-reencryption\"]",
+		  "is to end in" },
+		{ "\"flags\":[\"backup-final\"]", "\"flags\":7", "has the wrong type" },
+		{ "\"type\":\"crypt\"", "\"type\":\"linear\"", "is not one of a reencryption" },
+		{ "\"mode\":\"reencrypt\"", "\"mode\":\"decrypt\"", "not one of ours" },
+		{ "\"direction\":\"forward\"", "\"direction\":\"backward\"", "not one of ours" },
+		{ "\"hash\":\"sha256\",\"sector_size\"", "\"hash\":\"md5\",\"sector_size\"",
+		  "not one of ours" },
+		{ "\"mode\":\"reencrypt\"", "\"x\":\"reencrypt\"", "is unknown" },
+		{ "\"mandatory\":[\"online-reencrypt-v2\"]", "\"mandatory\":[\"x\"]",
+		  "requirement \"x\"" },
+		{ "\"keyslots\":[\"0\",\"1\"]", "\"keyslots\":[\"0\",\"7\"]",
+		  "keyslot 7, which is not there" },
+	};
+	char *json;
+
+	announce();
+	assert_true(run(1));
+	json = dump();
+	assert_int_equal(check_forged(json, "{", "{"), PX_OK);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (check_forged(json, cases[i].from, cases[i].to) != PX_BAD_HEADER)
+			fail_msg("taken: %s -> %s", cases[i].from, cases[i].to);
+		assert_logged(cases[i].complaint);
+	}
+	free(json);
+}
+
+TEST(a_reencryption_fails_with_the_cause)
+{
+	bool stopped;
+
+	failure = -EIO;
+	failing = "crypt_keyslot_add_by_key";
+	assert_fails(PX_KERNEL, px_luks_add_volume_key(luks, 1, key), "No luck.");
+	announce();
+	failing = "crypt_reencrypt_run";
+	assert_fails(PX_KERNEL, px_luks_reencrypt(luks, NULL, key, step, &steps, &stopped),
+		     "stopped: No luck.");
+	failing = "crypt_reencrypt_init_by_passphrase";
+	failure = -EBUSY;
+	assert_fails(PX_BUSY, px_luks_reencrypt(luks, NULL, key, step, &steps, &stopped),
+		     "unmount and close it");
+	assert_openable();
+}
+
 struct change {
 	struct px_token *token;
 	struct px_secret *volume_key;
@@ -339,7 +526,7 @@ TEST(what_cannot_be_locked_is_said)
 	assert_fails(PX_NO_VOLUME, px_lock_device("/nothing/there", &path, &fd), "no such device");
 	assert_fails(PX_NO_VOLUME, px_lock_device("/dev/null", &path, &fd), "neither a block");
 	lock_errno = ENOLCK;
-	assert_fails(PX_KERNEL, px_lock_device(image, &path, &fd), "cannot be locked");
+	assert_fails(PX_KERNEL, px_lock_device(image, &path, &fd), "or lock it");
 	assert_null(path);
 	assert_int_equal(fd, -1);
 }
@@ -361,6 +548,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			changes_fail_with_the_cause_and_what_was_known_stays_known, setup,
 			teardown),
+		cmocka_unit_test_setup_teardown(
+			the_volume_key_changes_and_the_seal_holds_all_the_way, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_forged_reencryption_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_reencryption_fails_with_the_cause, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(running_out_of_memory_is_said, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_device_is_changed_by_one_at_a_time, setup,
 						teardown),

@@ -285,6 +285,22 @@ TEST(a_mapping_whose_table_was_taken_from_it_is_gone)
 	px_mapping_clear(&mapping);
 }
 
+/* While its data is written anew, a helper lies between a mapping and its device. */
+TEST(a_mapping_above_a_helper_without_a_device_is_not_told_to_be_gone)
+{
+	struct px_mapping mapping;
+
+	add_mapping("dm-4", "moving\n", UUID_1 "\n", "253:4\n");
+	add_slave("dm-4", "dm-5", "253:5\n");
+	make_dir("dm-4/slaves/dm-5/dm");
+	make_dir("dm-4/slaves/dm-5/slaves");
+	attribute("dm-4", "slaves/dm-5/dm/uuid", "CRYPT-SUBDEV-moving-hotzone\n");
+	assert_int_equal(px_mapping_by_name("moving", &mapping), 0);
+	assert_false(mapping.gone);
+	assert_null(mapping.slave_name);
+	px_mapping_clear(&mapping);
+}
+
 TEST(failures_to_read_are_told_from_none)
 {
 	struct px_mapping *list = NULL, mapping;
@@ -336,6 +352,7 @@ int main(void)
 		MAPPING_TEST(a_device_that_was_pulled_out_is_gone_and_the_mapping_still_there),
 		MAPPING_TEST(only_luks_mappings_are_told_to_be_gone),
 		MAPPING_TEST(a_mapping_whose_table_was_taken_from_it_is_gone),
+		MAPPING_TEST(a_mapping_above_a_helper_without_a_device_is_not_told_to_be_gone),
 		MAPPING_TEST(failures_to_read_are_told_from_none),
 		MAPPING_TEST(running_out_of_memory_is_said),
 	};

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "pxenc/clock.h"
+#include "pxenc/helpers.h"
 #include "pxenc/log.h"
 #include "pxenc/luks.h"
 #include "pxenc/mapping.h"
@@ -57,6 +58,8 @@ static const struct look a_clone = {
 
 static struct {
 	char steps[4096];
+	bool reencrypting;
+	enum px_status settle;
 	enum px_status load, store, setting, get, seal, test, activate, stale;
 	int turn, turn_errno; /* the descriptor that stands for a turn */
 	const char *key;
@@ -134,6 +137,21 @@ void px_luks_free(struct px_luks **luks)
 		return;
 	step("free");
 	free(px_steal(luks));
+}
+
+bool px_luks_is_reencrypting(const struct px_luks *luks)
+{
+	assert_non_null(luks);
+	return world.reencrypting;
+}
+
+enum px_status px_helpers_settle(const char *path, dev_t device, const char *mapped, int *ret_lock)
+{
+	assert_string_equal(path, DEVICE);
+	assert_int_equal(device, DEVNO);
+	step(mapped ? "settle-mapped" : "settle");
+	*ret_lock = -1;
+	return world.settle;
 }
 
 const char *px_luks_device(const struct px_luks *luks)
@@ -815,6 +833,32 @@ TEST(no_memory_is_said_once_and_names_nothing)
 	each_allocation_may_fail(attempt, NULL, PX_NOMEM);
 }
 
+TEST(a_volume_that_is_being_written_anew_is_settled_first)
+{
+	world.reencrypting = true;
+	assert_ok(unlock(false));
+	assert_string_equal(world.steps, "load slave name settle store get:base/" SECRET
+					 " end seal activate free");
+}
+
+TEST(a_volume_whose_reencryption_is_in_the_way_is_not_opened)
+{
+	world.reencrypting = true;
+	world.settle = PX_BUSY;
+	assert_int_equal(unlock(false), PX_BUSY);
+	assert_string_equal(world.steps, "load slave name settle free");
+}
+
+TEST(a_mapping_with_the_remains_of_a_killed_reencryption_is_not_taken)
+{
+	world.reencrypting = true;
+	world.settle = PX_BUSY;
+	see(ours);
+	assert_int_equal(unlock(false), PX_BUSY);
+	assert_string_equal(world.steps, "load slave settle-mapped free");
+	assert_null(unlocked.name);
+}
+
 TEST(clearing_forgets_the_name)
 {
 	assert_ok(unlock(false));
@@ -873,6 +917,9 @@ int main(void)
 			a_service_takes_its_turn_with_the_store_and_leaves_it_before_the_key_is_used),
 		unlock_test(where_there_are_no_turns_it_goes_on_without),
 		unlock_test(no_memory_is_said_once_and_names_nothing),
+		unlock_test(a_volume_that_is_being_written_anew_is_settled_first),
+		unlock_test(a_volume_whose_reencryption_is_in_the_way_is_not_opened),
+		unlock_test(a_mapping_with_the_remains_of_a_killed_reencryption_is_not_taken),
 		unlock_test(clearing_forgets_the_name),
 	};
 

@@ -198,7 +198,9 @@ tests_unit_test_change_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=crypt_keyslot_add_by_volume_key -Wl,--wrap=crypt_keyslot_destroy \
 	-Wl,--wrap=crypt_volume_key_get -Wl,--wrap=crypt_token_json_set \
 	-Wl,--wrap=crypt_dump_json -Wl,--wrap=crypt_set_label \
-	-Wl,--wrap=crypt_metadata_locking -Wl,--wrap=fcntl
+	-Wl,--wrap=crypt_metadata_locking -Wl,--wrap=crypt_keyslot_add_by_key \
+	-Wl,--wrap=crypt_reencrypt_init_by_passphrase -Wl,--wrap=crypt_reencrypt_run \
+	-Wl,--wrap=fcntl
 tests_unit_test_change_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_mapping_SOURCES = tests/unit/test_mapping.c $(unit_support)
