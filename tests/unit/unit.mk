@@ -107,8 +107,9 @@ tests_unit_test_child_SOURCES = tests/unit/test_child.c $(unit_support)
 tests_unit_test_child_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_child_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=fork -Wl,--wrap=__gcov_fork -Wl,--wrap=pipe2 -Wl,--wrap=fcntl -Wl,--wrap=read \
-	-Wl,--wrap=waitpid -Wl,--wrap=poll -Wl,--wrap=syscall -Wl,--wrap=prctl \
-	-Wl,--wrap=getppid -Wl,--wrap=open -Wl,--wrap=dup2 -Wl,--wrap=write -Wl,--wrap=_exit
+	-Wl,--wrap=waitid -Wl,--wrap=poll -Wl,--wrap=syscall -Wl,--wrap=prctl \
+	-Wl,--wrap=getppid -Wl,--wrap=open -Wl,--wrap=dup2 -Wl,--wrap=lseek -Wl,--wrap=write \
+	-Wl,--wrap=memfd_create -Wl,--wrap=_exit
 tests_unit_test_child_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_apart_SOURCES = tests/unit/test_apart.c $(unit_support)
