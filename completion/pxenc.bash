@@ -68,7 +68,7 @@ _pxenc_words() {
 		options+=(--secret --cluster-key --generate --key-file --present-secret
 			--recovery-key --auto)
 		;;
-	rotate) options+=(--secret --cluster-key --generate --keep-old) ;;
+	rotate) options+=(--secret --cluster-key --generate --keep-old --reencrypt --force) ;;
 	open) options+=(--options --test --service) ;;
 	close) options+=(--deferred --stuck) ;;
 	status | 'secrets list') options+=(--json) ;;

@@ -58,6 +58,12 @@ const char *px_luks_cipher(const struct px_luks *luks); /* "aes-xts-plain64" */
 unsigned int px_luks_key_bits(const struct px_luks *luks);
 const struct px_token *px_luks_token(const struct px_luks *luks);
 
+/* Whether what was loaded is, to the byte, the LUKS2 header that somebody else has loaded: its
+ * JSON, as crypt_dump_json gives it, and its uuid. PX_BAD_HEADER: it is not. PX_KERNEL, PX_NOMEM.
+ */
+enum px_status px_luks_compare(struct px_luks *luks, const char *uuid, const char *json,
+			       size_t len) PX_MUST_CHECK;
+
 /*
  * Before a key is used: for a generated key the seal must be there and right, on the very header
  * that is loaded. For other keys there is nothing to check. PX_BAD_HEADER: the key opens the

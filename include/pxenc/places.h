@@ -5,8 +5,11 @@
 /*
  * Where things lie on this machine. The program has these compiled in, and no environment
  * variable has a say in them while it runs as root; the copy that the tests run from the build
- * folder links others (tests/places.c).
+ * folder links others (tests/places.c, tests/plugin-place.c).
  */
+
+/* The absolute path of pxenc, for the plugin. */
+const char *px_place_pxenc(void);
 
 /* The absolute path of pxenc-fetch. */
 const char *px_place_fetch(void);

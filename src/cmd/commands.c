@@ -33,5 +33,7 @@ const struct px_command px_commands[] = {
 	{ "secrets get", "PATH", "print a secret's value", px_cmd_secret_get },
 	{ "secrets list", "[PATH] [--json]", "list the secrets below a path", px_cmd_secret_list },
 	{ "secrets delete", "PATH [--force]", "delete a secret for good", px_cmd_secret_delete },
+	{ "token-key", "DEVICE UUID <HEADER", "for cryptsetup's plugin, not for people",
+	  px_cmd_token_key },
 	{ NULL, NULL, NULL, NULL },
 };

@@ -95,67 +95,167 @@ static int high_pipe(int ends[2])
 }
 
 /* The exit status as a shell has it; -errno when the child cannot be waited for. */
-static int reap(pid_t pid)
+static int reap(int pidfd)
 {
-	int status;
+	siginfo_t info = { .si_code = 0 };
 
-	while (waitpid(pid, &status, 0) < 0)
+	while (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED) < 0)
 		if (errno != EINTR)
 			return -errno;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
 }
 
-/* Forks and waits for exec to succeed. 0 or the errno of what did not work in the child. */
-static int spawn(const char *const argv[], struct stdio stdio, pid_t *ret_pid)
+/* A descriptor for the process that has just been forked. -errno: there is none, nor the process.
+ */
+static int watch(pid_t pid)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), r;
+
+	if (pidfd >= 0)
+		pidfd = move_up(pidfd);
+	if (pidfd >= 0)
+		return pidfd;
+	r = -errno;
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return r;
+}
+
+/* Waits for exec to succeed. 0 or the -errno of what did not work in the child. */
+static int await_exec(int report)
+{
+	int error = 0;
+	ssize_t n;
+
+	do
+		n = read(report, &error, sizeof(error));
+	while (n < 0 && errno == EINTR);
+	return n > 0 ? -error : 0;
+}
+
+/* No handler of ours shall run in the child, where it might write into what we share with it. */
+static pid_t fork_undisturbed(const char *const argv[], struct stdio stdio, int report)
 {
 	pid_t pid, parent = getpid();
-	int report[2], error = 0, r;
-	ssize_t n;
+	sigset_t all, before;
+	int error;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &before);
+	pid = fork();
+	if (pid == 0)
+		exec_child(argv, stdio, parent, report);
+	error = errno;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	errno = error;
+	return pid;
+}
+
+/* Forks and waits for exec to succeed. 0 or the -errno of what did not work. */
+static int spawn(const char *const argv[], struct stdio stdio, struct px_child *ret_child)
+{
+	int report[2], pidfd = -1, r;
+	pid_t pid;
 
 	r = high_pipe(report);
 	if (r < 0)
 		return r;
-	pid = fork();
-	if (pid == 0)
-		exec_child(argv, stdio, parent, report[1]);
-	error = pid < 0 ? errno : 0;
+	pid = fork_undisturbed(argv, stdio, report[1]);
+	pidfd = pid < 0 ? -errno : watch(pid);
 	close(report[1]);
-	if (pid > 0) {
-		do
-			n = read(report[0], &error, sizeof(error));
-		while (n < 0 && errno == EINTR);
-		if (n > 0)
-			reap(pid);
-		else
-			*ret_pid = pid;
-	}
+	r = pidfd < 0 ? pidfd : await_exec(report[0]);
 	close(report[0]);
-	return -error;
+	if (r == 0) {
+		ret_child->pid = pid;
+		ret_child->pidfd = pidfd;
+	} else if (pidfd >= 0) {
+		reap(pidfd);
+		close(pidfd);
+	}
+	return r;
+}
+
+static void close_pipe(const int ends[2])
+{
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* Two pipes or none. */
+static int high_pipes(int one[2], int other[2])
+{
+	int r;
+
+	r = high_pipe(one);
+	if (r < 0)
+		return r;
+	r = high_pipe(other);
+	if (r < 0)
+		close_pipe(one);
+	return r;
 }
 
 int px_child_start(const char *const argv[], struct px_child *ret_child)
 {
 	int in[2], out[2], r;
 
-	r = high_pipe(in);
+	r = high_pipes(in, out);
 	if (r < 0)
 		return r;
-	r = high_pipe(out);
+	r = spawn(argv, (struct stdio){ .in = in[0], .out = out[1], .err = -1 }, ret_child);
 	if (r < 0) {
-		close(in[0]);
-		close(in[1]);
+		close_pipe(in);
+		close_pipe(out);
 		return r;
 	}
-	r = spawn(argv, (struct stdio){ .in = in[0], .out = out[1], .err = -1 }, &ret_child->pid);
 	close(in[0]);
 	close(out[1]);
-	if (r < 0) {
-		close(in[1]);
-		close(out[0]);
-		return r;
-	}
 	ret_child->in = in[1];
 	ret_child->out = out[0];
+	return 0;
+}
+
+/* A file in memory, to be read from its start. */
+static int file_with(const void *data, size_t len)
+{
+	px_auto(fd) int fd = memfd_create("input", MFD_CLOEXEC);
+	int r, made;
+
+	if (fd >= 0)
+		fd = move_up(fd);
+	if (fd < 0)
+		return -errno;
+	r = px_write_all(fd, data, len);
+	if (r == 0 && lseek(fd, 0, SEEK_SET) < 0)
+		r = -errno;
+	if (r < 0)
+		return r;
+	made = fd;
+	fd = -1;
+	return made;
+}
+
+int px_child_start_with(const void *data, size_t len, const char *const argv[],
+			struct px_child *ret_child)
+{
+	px_auto(fd) int input = file_with(data, len);
+	int out[2], err[2], r;
+
+	if (input < 0)
+		return input;
+	r = high_pipes(out, err);
+	if (r < 0)
+		return r;
+	r = spawn(argv, (struct stdio){ .in = input, .out = out[1], .err = err[1] }, ret_child);
+	if (r < 0) {
+		close_pipe(out);
+		close_pipe(err);
+		return r;
+	}
+	close(out[1]);
+	close(err[1]);
+	ret_child->out = out[0];
+	ret_child->err = err[0];
 	return 0;
 }
 
@@ -177,13 +277,14 @@ int px_child_run(const char *const argv[], bool quiet, int *ret_status)
 	struct stdio stdio = { .in = -1,
 			       .out = quiet ? output : STDOUT_FILENO,
 			       .err = quiet ? output : STDERR_FILENO };
-	pid_t pid;
+	struct px_child child = PX_CHILD_NONE;
 	int r;
 
-	r = spawn(argv, stdio, &pid);
+	r = spawn(argv, stdio, &child);
 	if (r < 0)
 		return r;
-	r = reap(pid);
+	r = reap(child.pidfd);
+	close(child.pidfd);
 	if (r < 0)
 		return r;
 	if (quiet && r != 0)
@@ -193,30 +294,32 @@ int px_child_run(const char *const argv[], bool quiet, int *ret_status)
 }
 
 /* Waits for the process to end without reaping it: true when it did before the deadline. */
-static bool ended_by(pid_t pid, int64_t deadline)
+static bool ended_by(int pidfd, int64_t deadline)
 {
-	struct pollfd fd = { .fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };
+	struct pollfd fd = { .fd = pidfd, .events = POLLIN };
 	int r;
 
-	if (fd.fd < 0)
-		return false;
 	do
 		r = poll(&fd, 1, px_deadline_left(deadline));
 	while (r < 0 && errno == EINTR);
-	close(fd.fd);
 	return r > 0;
 }
 
-void px_child_end(struct px_child *child, int64_t deadline)
+int px_child_end(struct px_child *child, int64_t deadline)
 {
+	int status = 0;
+
 	if (!child)
-		return;
+		return 0;
 	px_fd_cleanup(&child->in);
 	px_fd_cleanup(&child->out);
+	px_fd_cleanup(&child->err);
 	if (child->pid > 0) {
-		if (!ended_by(child->pid, deadline))
-			kill(child->pid, SIGKILL);
-		reap(child->pid);
+		if (!ended_by(child->pidfd, deadline))
+			syscall(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
+		status = reap(child->pidfd);
+		close(child->pidfd);
 	}
 	*child = PX_CHILD_NONE;
+	return status;
 }

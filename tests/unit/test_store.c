@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -80,6 +81,8 @@ int __wrap_px_child_start(const char *const argv[], struct px_child *ret_child)
 	}
 	close(in[0]);
 	close(out[1]);
+	ret_child->pidfd = (int)syscall(SYS_pidfd_open, ret_child->pid, 0);
+	assert_true(ret_child->pidfd >= 0);
 	ret_child->in = in[1];
 	ret_child->out = out[0];
 	return 0;

@@ -31,6 +31,7 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_dm \
 	tests/unit/test_dm_release \
 	tests/unit/test_driver \
+	tests/unit/test_plugin \
 	tests/unit/test_frame \
 	tests/unit/test_acs \
 	tests/unit/test_stale \
@@ -111,8 +112,9 @@ tests_unit_test_child_SOURCES = tests/unit/test_child.c $(unit_support)
 tests_unit_test_child_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_child_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=fork -Wl,--wrap=__gcov_fork -Wl,--wrap=pipe2 -Wl,--wrap=fcntl -Wl,--wrap=read \
-	-Wl,--wrap=waitpid -Wl,--wrap=poll -Wl,--wrap=syscall -Wl,--wrap=prctl \
-	-Wl,--wrap=getppid -Wl,--wrap=open -Wl,--wrap=dup2 -Wl,--wrap=write -Wl,--wrap=_exit
+	-Wl,--wrap=waitid -Wl,--wrap=poll -Wl,--wrap=syscall -Wl,--wrap=prctl \
+	-Wl,--wrap=getppid -Wl,--wrap=open -Wl,--wrap=dup2 -Wl,--wrap=lseek -Wl,--wrap=write \
+	-Wl,--wrap=memfd_create -Wl,--wrap=_exit
 tests_unit_test_child_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_apart_SOURCES = tests/unit/test_apart.c $(unit_support)
@@ -232,6 +234,12 @@ tests_unit_test_driver_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_driver_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=open -Wl,--wrap=read
 tests_unit_test_driver_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_plugin_SOURCES = tests/unit/test_plugin.c $(plugin_sources) $(unit_support)
+tests_unit_test_plugin_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_plugin_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=poll -Wl,--wrap=read -Wl,--wrap=mlock -Wl,--wrap=memfd_create
+tests_unit_test_plugin_LDADD = libpxcore.a $(CMOCKA_LIBS)
 
 tests_unit_test_frame_SOURCES = tests/unit/test_frame.c $(unit_support)
 tests_unit_test_frame_CPPFLAGS = $(unit_cppflags)
