@@ -2,12 +2,14 @@
 #include <errno.h>
 #include <string.h>
 
+#include "close-stuck.h"
 #include "pxenc/cmd.h"
 #include "pxenc/find.h"
 #include "pxenc/helpers.h"
 #include "pxenc/log.h"
 #include "pxenc/luks.h"
 #include "pxenc/mapping.h"
+#include "pxenc/stale.h"
 
 static enum px_status close_mapping(const char *what, bool deferred)
 {
@@ -22,6 +24,8 @@ static enum px_status close_mapping(const char *what, bool deferred)
 		return px_fail(PX_NO_VOLUME, "cannot look at %s: %s", what, strerror(-r));
 	if (!px_mapping_is_luks(&mapping))
 		return px_fail(PX_NO_VOLUME, "the mapping %s is not a LUKS volume", mapping.name);
+	if (mapping.gone)
+		return px_stale_release(&mapping);
 	st = px_luks_deactivate(mapping.name, deferred);
 	/* What a killed reencryption left below it is in nobody's way, but the next open's. */
 	if (!st && !deferred && px_helpers_clear(mapping.slave) < 0)
@@ -33,16 +37,22 @@ enum px_status px_cmd_close(int argc, char **argv)
 {
 	static const struct option longs[] = { PX_COMMON_OPTIONS,
 					       { "deferred", no_argument, NULL, 'd' },
+					       { "stuck", no_argument, NULL, 's' },
 					       { NULL, 0, NULL, 0 } };
-	bool deferred = false;
+	bool deferred = false, stuck = false;
 	int c;
 
 	while ((c = px_next_option("close", argc, argv, "", longs)) != -1) {
-		if (c != 'd')
+		if (c == 'd')
+			deferred = true;
+		else if (c == 's')
+			stuck = true;
+		else
 			return PX_USAGE;
-		deferred = true;
 	}
-	if (argc - optind != 1)
+	if (stuck && !deferred && argc == optind)
+		return px_close_stuck();
+	if (stuck || argc - optind != 1)
 		return px_usage("close");
 	return close_mapping(argv[optind], deferred);
 }

@@ -8,9 +8,9 @@ const struct px_command px_commands[] = {
 	  "                    [--label L] [--cipher C] [--sector-size N] [--recovery-key] "
 	  "[--force]",
 	  "make DEVICE an encrypted volume whose key lies in the store", px_cmd_format },
-	{ "open", "DEVICE [NAME] [-o OPTIONS] [--test]",
+	{ "open", "DEVICE [NAME] [-o OPTIONS] [--test] [--service]",
 	  "unlock a volume as /dev/mapper/NAME, or only prove its key", px_cmd_open },
-	{ "close", "NAME|DEVICE [--deferred]", "lock a volume again", px_cmd_close },
+	{ "close", "NAME|DEVICE [--deferred] | --stuck", "lock a volume again", px_cmd_close },
 	{ "status", "[NAME|DEVICE …] [--json]", "show what is open, and how", px_cmd_status },
 	{ "enroll",
 	  "DEVICE [--secret PATH | --cluster-key | --generate] [--recovery-key] [--auto]\n"

@@ -26,6 +26,8 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_seal \
 	tests/unit/test_luks \
 	tests/unit/test_change \
+	tests/unit/test_luks2 \
+	tests/unit/test_mark \
 	tests/unit/test_mapping \
 	tests/unit/test_dm \
 	tests/unit/test_dm_release \
@@ -38,7 +40,9 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_sigv4 \
 	tests/unit/test_credentials \
 	tests/unit/test_persist \
+	tests/unit/test_stale \
 	tests/unit/test_store \
+	tests/unit/test_turn \
 	tests/unit/test_http \
 	tests/unit/test_dcos \
 	tests/unit/test_sandbox
@@ -189,6 +193,17 @@ tests_unit_test_luks_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=open
 tests_unit_test_luks_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
 
+tests_unit_test_luks2_SOURCES = tests/unit/test_luks2.c tests/unit/luks_samples.h $(unit_support)
+tests_unit_test_luks2_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_luks2_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_luks2_LDADD = libpxprobe.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_mark_SOURCES = tests/unit/test_mark.c tests/unit/luks_samples.h $(unit_support)
+tests_unit_test_mark_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_mark_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_mark_LDADD = libpxprobe.a libpxvolume.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) \
+	$(CMOCKA_LIBS)
+
 tests_unit_test_change_SOURCES = tests/unit/test_change.c $(unit_support)
 tests_unit_test_change_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_change_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
@@ -268,6 +283,7 @@ tests_unit_test_sigv4_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_sigv4_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=mmap -Wl,--wrap=HMAC -Wl,--wrap=EVP_Digest
 tests_unit_test_sigv4_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
+
 tests_unit_test_credentials_SOURCES = tests/unit/test_credentials.c $(unit_support)
 tests_unit_test_credentials_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_credentials_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
@@ -283,12 +299,23 @@ tests_unit_test_persist_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=access -Wl,--wrap=faccessat
 tests_unit_test_persist_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
 
+tests_unit_test_stale_SOURCES = tests/unit/test_stale.c src/volume/stale.c $(unit_support)
+tests_unit_test_stale_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_stale_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=nanosleep -Wl,--wrap=px_deadline_in -Wl,--wrap=px_deadline_left
+tests_unit_test_stale_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
 tests_unit_test_store_SOURCES = tests/unit/test_store.c $(unit_support)
 tests_unit_test_store_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_store_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=px_child_start -Wl,--wrap=mmap -Wl,--wrap=flock -Wl,--wrap=renameat \
 	-Wl,--wrap=unlinkat -Wl,--wrap=px_account_sign
 tests_unit_test_store_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_turn_SOURCES = tests/unit/test_turn.c $(unit_support)
+tests_unit_test_turn_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_turn_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) -Wl,--wrap=fcntl
+tests_unit_test_turn_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_http_SOURCES = tests/unit/test_http.c $(unit_support)
 tests_unit_test_http_CPPFLAGS = $(unit_cppflags)
