@@ -52,6 +52,7 @@ enum px_status px_luks_format(const char *device, const struct px_luks_params *p
 
 /* What was loaded; valid as long as luks. The token is NULL for LUKS1 and for foreign volumes. */
 const char *px_luks_device(const struct px_luks *luks);
+uint64_t px_luks_device_size(const struct px_luks *luks); /* bytes */
 const char *px_luks_uuid(const struct px_luks *luks);
 int px_luks_version(const struct px_luks *luks);	/* 1 or 2 */
 const char *px_luks_cipher(const struct px_luks *luks); /* "aes-xts-plain64" */
@@ -71,6 +72,11 @@ enum px_status px_luks_verify_seal(struct px_luks *luks, const struct px_secret 
  * named_slot, else any. PX_BAD_KEY, PX_KERNEL. */
 enum px_status px_luks_test(struct px_luks *luks, const struct px_secret *key,
 			    bool named_slot) PX_MUST_CHECK;
+
+/* The same for the LUKS2 token's keyslot, with the volume key for the caller. PX_BAD_HEADER: there
+ * is no such LUKS2 token; PX_BAD_KEY, PX_KERNEL, PX_NOMEM. */
+enum px_status px_luks_open_named(struct px_luks *luks, const struct px_secret *key,
+				  struct px_secret **ret_volume_key) PX_MUST_CHECK;
 
 struct px_activate {
 	bool named_slot; /* the LUKS2 token's keyslot, no other */

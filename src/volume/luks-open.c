@@ -67,6 +67,21 @@ enum px_status px_luks_test(struct px_luks *luks, const struct px_secret *key, b
 	return r < 0 ? px_luks_failed(luks->device, "the key cannot be tried", r) : PX_OK;
 }
 
+enum px_status px_luks_open_named(struct px_luks *luks, const struct px_secret *key,
+				  struct px_secret **ret_volume_key)
+{
+	int slot = CRYPT_ANY_SLOT;
+	enum px_status status = find_slot(luks, true, &slot);
+	int r;
+
+	if (status != PX_OK)
+		return status;
+	r = px_luks_open_slot(luks, slot, key, ret_volume_key);
+	if (r == -EPERM)
+		return bad_key(luks, slot);
+	return r < 0 ? px_luks_failed(luks->device, "the key cannot be tried", r) : PX_OK;
+}
+
 /*
  * The seal is missing or wrong: the key is another volume's, or somebody changed the header.
  * Whoever reads the message needs to know which, so the key is tried. On a header without a good

@@ -94,6 +94,7 @@ enum px_status px_luks_new(const char *device, struct px_luks **ret_luks)
 
 	if (!luks)
 		return px_nomem();
+	luks->image = -1;
 	luks->device = strdup(device);
 	if (!luks->device)
 		return px_nomem();
@@ -161,7 +162,7 @@ enum px_status px_luks_refresh(struct px_luks *luks)
 	return check_luks2(luks);
 }
 
-static enum px_status load_header(struct px_luks *luks, const struct px_luks_start *start)
+enum px_status px_luks_load_header(struct px_luks *luks, const struct px_luks_start *start)
 {
 	int r;
 
@@ -191,7 +192,7 @@ static enum px_status load(const char *device, struct px_luks **ret_luks)
 	if (status == PX_OK)
 		status = px_luks_new(device, &luks);
 	if (status == PX_OK)
-		status = load_header(luks, &start);
+		status = px_luks_load_header(luks, &start);
 	if (status == PX_OK)
 		*ret_luks = px_steal(&luks);
 	return status;
@@ -216,6 +217,11 @@ enum px_status px_luks_load_to_change(const char *device, struct px_luks **ret_l
 const char *px_luks_device(const struct px_luks *luks)
 {
 	return luks->device;
+}
+
+uint64_t px_luks_device_size(const struct px_luks *luks)
+{
+	return luks->device_size;
 }
 
 const char *px_luks_uuid(const struct px_luks *luks)
@@ -249,6 +255,7 @@ void px_luks_free(struct px_luks **luks)
 		return;
 	crypt_free((*luks)->cd);
 	px_header_free(&(*luks)->header);
+	px_fd_cleanup(&(*luks)->image);
 	free((*luks)->device);
 	free(*luks);
 	*luks = NULL;
