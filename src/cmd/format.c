@@ -7,6 +7,7 @@
 #include "format-device.h"
 #include "pxenc/child.h"
 #include "pxenc/cmd.h"
+#include "pxenc/header-backup.h"
 #include "pxenc/log.h"
 #include "pxenc/luks.h"
 #include "pxenc/new-key.h"
@@ -246,6 +247,8 @@ static enum px_status make_volume(const struct arguments *args, struct px_target
 		st = write_volume(args, target, &session, plan, ret_luks);
 	if (st)
 		px_new_key_take_back(&session, &plan->key);
+	else if (session.config->header_backup)
+		st = px_header_keep(&session, *ret_luks, plan->key.key);
 	return st;
 }
 
