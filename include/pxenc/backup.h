@@ -2,6 +2,7 @@
 #ifndef PXENC_BACKUP_H
 #define PXENC_BACKUP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -77,6 +78,22 @@ enum px_status px_backup_take(const struct px_luks *luks, const struct px_secret
  */
 enum px_status px_backup_load(const struct px_backup *backup, uint64_t device_size,
 			      const char *name, struct px_luks **ret_luks) PX_MUST_CHECK;
+
+/* What a device's own header says of itself, broken or not. */
+struct px_glance {
+	bool seen;  /* the start of one of its copies at least is there, with a uuid */
+	bool whole; /* and one copy is, by its checksum */
+	uint64_t generation;
+	struct px_backup_names names;
+};
+
+/* PX_KERNEL: the device cannot be read; PX_NOMEM. */
+enum px_status px_header_glance(int fd, const char *device,
+				struct px_glance *ret_glance) PX_MUST_CHECK;
+
+/* Whether the header on a device has the seal that key makes. Silent: -ENOENT, -EBADMSG and others,
+ * as px_seal_verify, and when no copy is whole. */
+int px_header_seal_verify(int fd, const struct px_secret *key) PX_MUST_CHECK;
 
 /*
  * Writes a backup that was loaded to a device: keyslots, second copy, first copy, each on the disk

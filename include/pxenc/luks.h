@@ -50,6 +50,9 @@ struct px_luks_params {
 enum px_status px_luks_format(const char *device, const struct px_luks_params *params,
 			      const struct px_secret *key, struct px_luks **ret_luks) PX_MUST_CHECK;
 
+/* Whether a text is a uuid as LUKS writes it. */
+bool px_luks_is_uuid(const char *text);
+
 /* What was loaded; valid as long as luks. The token is NULL for LUKS1 and for foreign volumes. */
 const char *px_luks_device(const struct px_luks *luks);
 uint64_t px_luks_device_size(const struct px_luks *luks); /* bytes */

@@ -9,6 +9,7 @@
 #include "luks-private.h"
 #include "luks2.h"
 #include "pxenc/log.h"
+#include "pxenc/seal.h"
 
 /* A header on its way from a device to a backup, and back. */
 
@@ -263,6 +264,33 @@ enum px_status px_backup_take(const struct px_luks *luks, const struct px_secret
 	*ret_bytes = px_steal(&bytes);
 	*ret_len = len;
 	return PX_OK;
+}
+
+enum px_status px_header_glance(int fd, const char *device, struct px_glance *ret_glance)
+{
+	px_auto(free) char *json = NULL;
+	struct px_luks2 luks2 = { .size = 0 };
+	int r = px_luks2_read(fd, &luks2, &json);
+	bool whole = r == 0;
+
+	if (r == -EBADMSG)
+		r = px_luks2_glance_at(fd, &luks2);
+	if (r < 0 && r != -EBADMSG)
+		return device_failed(device, "cannot be read", r);
+	*ret_glance = (struct px_glance){ .seen = r == 0 && px_luks_is_uuid(luks2.names.uuid),
+					  .whole = whole,
+					  .generation = luks2.seqid,
+					  .names = luks2.names };
+	return PX_OK;
+}
+
+int px_header_seal_verify(int fd, const struct px_secret *key)
+{
+	px_auto(free) char *json = NULL;
+	struct px_luks2 luks2;
+	int r = px_luks2_read(fd, &luks2, &json);
+
+	return r < 0 ? r : px_seal_verify(json, strlen(json), luks2.names.uuid, key);
 }
 
 enum px_status px_backup_write(const struct px_backup *backup, const struct px_luks *luks, int fd,

@@ -54,8 +54,6 @@ int px_luks_write_unbound(struct px_luks *luks, int slot,
 /* The header as the context has it, and valid as long. PX_KERNEL. */
 enum px_status px_luks_json(struct px_luks *luks, const char **ret_json) PX_MUST_CHECK;
 
-bool px_luks_is_uuid(const char *text);
-
 /* Before a call of libcryptsetup: forgets what it said of errors, and keeps what it says next. */
 void px_luks_listen(void);
 

@@ -174,8 +174,8 @@ enum px_status px_luks_load_header(struct px_luks *luks, const struct px_luks_st
 	if (r < 0 && has_magic(start))
 		return px_fail(
 			PX_BAD_HEADER,
-			"%s: its LUKS header is broken beyond repair (%s): restore it from a "
-			"backup with cryptsetup luksHeaderRestore if you have one",
+			"%s: its LUKS header is broken beyond repair (%s): restore it with pxenc "
+			"header restore, or from another backup with cryptsetup luksHeaderRestore",
 			luks->device, px_luks_cause(r));
 	if (r < 0)
 		return px_fail(PX_NO_VOLUME, "%s is not a LUKS volume: pxenc format makes one",

@@ -174,6 +174,25 @@ static int read_copy(int fd, uint64_t offset, struct px_luks2 *ret_header, char 
 	return *ret_json ? 0 : -ENOMEM;
 }
 
+static int glance_copy(int fd, uint64_t offset, struct px_luks2 *ret_header)
+{
+	uint8_t start[PX_LUKS2_BIN_SIZE];
+	ssize_t n = pread(fd, start, sizeof(start), (off_t)offset);
+
+	if (n < 0)
+		return -errno;
+	return n == sizeof(start) ? px_luks2_glance(start, offset, ret_header) : -EBADMSG;
+}
+
+int px_luks2_glance_at(int fd, struct px_luks2 *ret_header)
+{
+	int r = glance_copy(fd, 0, ret_header);
+
+	for (size_t at = PX_LUKS2_SIZE_MIN; r == -EBADMSG && at <= PX_LUKS2_SIZE_MAX; at *= 2)
+		r = glance_copy(fd, at, ret_header);
+	return r;
+}
+
 /* The second copy lies right behind the first; where that is gone, wherever it can be. */
 static int read_second(int fd, size_t size, struct px_luks2 *ret_header, char **ret_json)
 {

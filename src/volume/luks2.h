@@ -48,4 +48,8 @@ int px_luks2_encode(const struct px_luks2 *header, const char *json, size_t json
 /* The newer of the two copies on a disk that are whole. -EBADMSG: none is; -ENOMEM, -errno. */
 int px_luks2_read(int fd, struct px_luks2 *ret_header, char **ret_json) PX_MUST_CHECK;
 
+/* What the start of a copy says where none is whole: the first that looks like one. -EBADMSG: none
+ * does; -errno. */
+int px_luks2_glance_at(int fd, struct px_luks2 *ret_header) PX_MUST_CHECK;
+
 #endif
