@@ -247,9 +247,19 @@ static enum px_status make_volume(const struct arguments *args, struct px_target
 		st = write_volume(args, target, &session, plan, ret_luks);
 	if (st)
 		px_new_key_take_back(&session, &plan->key);
-	else if (session.config->header_backup)
-		st = px_header_keep(&session, *ret_luks, plan->key.key);
 	return st;
+}
+
+/* Once all keyslots are there. A new volume has no older backup to be replaced. */
+static enum px_status keep_header(const struct px_luks *luks, const struct plan *plan)
+{
+	px_auto(session) struct px_session session = { 0 };
+	enum px_status st;
+
+	st = px_session_open(&session);
+	if (st || !session.config->header_backup)
+		return st;
+	return px_header_keep(&session, luks, plan->key.key);
 }
 
 static enum px_status format(const struct arguments *args)
@@ -271,6 +281,8 @@ static enum px_status format(const struct arguments *args)
 	report(args, &plan);
 	if (args->recovery)
 		st = px_recovery_add(luks, 0, plan.key.key);
+	if (!st)
+		st = keep_header(luks, &plan);
 	if (st)
 		return st;
 	return args->fstype ? make_filesystem(args, &plan, luks) : PX_OK;

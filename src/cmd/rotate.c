@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "pxenc/cmd.h"
+#include "pxenc/header-backup.h"
 #include "pxenc/lock.h"
 #include "pxenc/log.h"
 #include "pxenc/signals.h"
@@ -162,6 +163,8 @@ static enum px_status change_key(const struct arguments *args, struct job *job)
 	}
 	st = px_rotation_run(&job->rotation, &key);
 	if (!st)
+		st = px_header_keep(&job->session, job->luks, key.key);
+	if (!st)
 		report(job, key.choice.because);
 	return st;
 }
@@ -193,8 +196,10 @@ static enum px_status rotate(const struct arguments *args)
 	if (st)
 		return st;
 	if (done && is_served(args, &job)) {
-		report(&job, "begun by a rotate that was interrupted");
-		return PX_OK;
+		st = px_header_keep(&job.session, job.luks, job.rotation.key);
+		if (!st)
+			report(&job, "begun by a rotate that was interrupted");
+		return st;
 	}
 	return change_key(args, &job);
 }
