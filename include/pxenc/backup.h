@@ -81,8 +81,9 @@ enum px_status px_backup_load(const struct px_backup *backup, uint64_t device_si
 
 /* What a device's own header says of itself, broken or not. */
 struct px_glance {
-	bool seen;  /* the start of one of its copies at least is there, with a uuid */
-	bool whole; /* and one copy is, by its checksum */
+	bool seen;	  /* the start of one of its copies at least is there, with a uuid */
+	bool whole;	  /* and one copy is, by its checksum */
+	size_t copy_size; /* bytes of each copy, so the keyslots begin at twice that */
 	uint64_t generation;
 	struct px_backup_names names;
 };
@@ -101,5 +102,12 @@ int px_header_seal_verify(int fd, const struct px_secret *key) PX_MUST_CHECK;
  */
 enum px_status px_backup_write(const struct px_backup *backup, const struct px_luks *luks, int fd,
 			       const char *device) PX_MUST_CHECK;
+
+/*
+ * Overwrites a piece of a header's space, with random bytes or with zeros, and waits until that is
+ * on the disk. PX_KERNEL.
+ */
+enum px_status px_header_wipe(int fd, const char *device, uint64_t from, uint64_t to,
+			      bool random) PX_MUST_CHECK;
 
 #endif

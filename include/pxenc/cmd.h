@@ -25,6 +25,7 @@ enum px_status px_cmd_format(int argc, char **argv);
 enum px_status px_cmd_open(int argc, char **argv);
 enum px_status px_cmd_close(int argc, char **argv);
 enum px_status px_cmd_status(int argc, char **argv);
+enum px_status px_cmd_erase(int argc, char **argv);
 enum px_status px_cmd_header_backup(int argc, char **argv);
 enum px_status px_cmd_header_restore(int argc, char **argv);
 enum px_status px_cmd_login(int argc, char **argv);

@@ -2,6 +2,7 @@
 #ifndef PXENC_LOCK_H
 #define PXENC_LOCK_H
 
+#include "pxenc/cleanup.h"
 #include "pxenc/status.h"
 
 /*
@@ -11,5 +12,9 @@
  * PX_BUSY: another pxenc is changing it.
  */
 enum px_status px_lock_device(const char *device, char **ret_path, int *ret_fd);
+
+/* 0: nobody has a block device mounted, mapped or swapped on; a file is nobody's. fd: the device's.
+ * -EBUSY; other -errno. */
+int px_device_unused(const char *path, int fd) PX_MUST_CHECK;
 
 #endif

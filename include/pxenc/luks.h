@@ -56,6 +56,7 @@ bool px_luks_is_uuid(const char *text);
 /* What was loaded; valid as long as luks. The token is NULL for LUKS1 and for foreign volumes. */
 const char *px_luks_device(const struct px_luks *luks);
 uint64_t px_luks_device_size(const struct px_luks *luks); /* bytes */
+uint64_t px_luks_data_offset(const struct px_luks *luks); /* bytes; the header lies before it */
 const char *px_luks_uuid(const struct px_luks *luks);
 int px_luks_version(const struct px_luks *luks);	/* 1 or 2 */
 const char *px_luks_cipher(const struct px_luks *luks); /* "aes-xts-plain64" */

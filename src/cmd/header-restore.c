@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -203,25 +202,19 @@ static bool is_own_mapping(dev_t device, const char *uuid)
 	       strncmp(mapping.dm_uuid, wanted, strlen(wanted)) == 0;
 }
 
-/* O_EXCL on a block device: nobody has it mounted, mapped or swapped on. */
 static enum px_status check_unused(const struct job *job)
 {
-	px_auto(fd) int fd = -1;
+	int r = px_device_unused(job->path, job->lock);
 	struct stat st;
 
-	if (fstat(job->lock, &st) < 0)
-		return px_fail(PX_KERNEL, "%s: %m", job->path);
-	if (!S_ISBLK(st.st_mode))
+	if (r == -EBUSY && fstat(job->lock, &st) == 0 &&
+	    is_own_mapping(st.st_rdev, job->backup.names.uuid))
 		return PX_OK;
-	fd = open(job->path, O_RDONLY | O_CLOEXEC | O_EXCL);
-	if (fd >= 0 || (errno == EBUSY && is_own_mapping(st.st_rdev, job->backup.names.uuid)))
-		return PX_OK;
-	if (errno == EBUSY)
+	if (r == -EBUSY)
 		return px_fail(PX_BUSY,
-			       "%s is in use by something else than this volume: see "
-			       "lsblk %s",
+			       "%s is in use by something else than this volume: see lsblk %s",
 			       job->path, job->path);
-	return px_fail(PX_NO_VOLUME, "cannot open %s: %m", job->path);
+	return r < 0 ? px_fail(PX_NO_VOLUME, "cannot open %s: %s", job->path, strerror(-r)) : PX_OK;
 }
 
 /* What somebody should think of who is about to write on the wrong device. */

@@ -10,4 +10,8 @@
 enum px_status px_header_key(struct px_session *session, struct px_luks *luks,
 			     struct px_secret **ret_key) PX_MUST_CHECK;
 
+/* The same, but a secret that is gone is an answer: PX_NO_SECRET, silently. */
+enum px_status px_header_key_maybe(struct px_session *session, const struct px_luks *luks,
+				   struct px_secret **ret_key) PX_MUST_CHECK;
+
 #endif

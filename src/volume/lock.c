@@ -43,3 +43,17 @@ enum px_status px_lock_device(const char *device, char **ret_path, int *ret_fd)
 	fd = -1;
 	return PX_OK;
 }
+
+int px_device_unused(const char *path, int fd)
+{
+	px_auto(fd) int claim = -1;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISBLK(st.st_mode))
+		return 0;
+	/* On a block device, O_EXCL claims it. */
+	claim = open(path, O_RDONLY | O_CLOEXEC | O_EXCL);
+	return claim < 0 ? -errno : 0;
+}

@@ -279,6 +279,7 @@ enum px_status px_header_glance(int fd, const char *device, struct px_glance *re
 		return device_failed(device, "cannot be read", r);
 	*ret_glance = (struct px_glance){ .seen = r == 0 && px_luks_is_uuid(luks2.names.uuid),
 					  .whole = whole,
+					  .copy_size = luks2.size,
 					  .generation = luks2.seqid,
 					  .names = luks2.names };
 	return PX_OK;

@@ -224,6 +224,11 @@ uint64_t px_luks_device_size(const struct px_luks *luks)
 	return luks->device_size;
 }
 
+uint64_t px_luks_data_offset(const struct px_luks *luks)
+{
+	return luks->header->data_offset;
+}
+
 const char *px_luks_uuid(const struct px_luks *luks)
 {
 	return crypt_get_uuid(luks->cd);
