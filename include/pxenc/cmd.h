@@ -28,6 +28,7 @@ enum px_status px_cmd_status(int argc, char **argv);
 enum px_status px_cmd_erase(int argc, char **argv);
 enum px_status px_cmd_header_backup(int argc, char **argv);
 enum px_status px_cmd_header_restore(int argc, char **argv);
+enum px_status px_cmd_header_seal(int argc, char **argv);
 enum px_status px_cmd_login(int argc, char **argv);
 enum px_status px_cmd_logout(int argc, char **argv);
 enum px_status px_cmd_set_cluster_key(int argc, char **argv);

@@ -142,6 +142,10 @@ enum px_status px_luks_reencrypt(struct px_luks *luks, const char *name,
 				 const struct px_secret *key, px_luks_progress *progress, void *arg,
 				 bool *ret_stopped) PX_MUST_CHECK;
 
+/* What the seal is over, in the header as it is loaded (px_seal_text). PX_BAD_HEADER: it has no
+ * LUKS2 token of ours. PX_KERNEL, PX_NOMEM. */
+enum px_status px_luks_sealed(struct px_luks *luks, char **ret_text) PX_MUST_CHECK;
+
 /* The subsystem label, by which udev and people see whose the volume is. */
 enum px_status px_luks_set_subsystem(struct px_luks *luks) PX_MUST_CHECK;
 

@@ -9,7 +9,8 @@
 #include "pxenc/log.h"
 #include "pxenc/seal.h"
 
-#define ADVICE "Look at it with cryptsetup luksDump; if the change was yours, undo it"
+#define ADVICE                                                                                     \
+	"pxenc header seal shows what was changed, and accepts it; pxenc header restore undoes it"
 
 /* CRYPT_ANY_SLOT, or the only one that a key from the LUKS2 token's path may open. */
 static enum px_status find_slot(const struct px_luks *luks, bool named, int *ret_slot)
