@@ -66,7 +66,8 @@ int px_backup_verify(const struct px_backup *backup,
 /*
  * Takes a backup of the header on the volume's device, as it lies there now, and proves it: it goes
  * through the allowlist, its seal is verified, and its keyslot opened with key. PX_NO_VOLUME: the
- * volume has no LUKS2 token of ours; PX_BAD_HEADER, PX_BAD_KEY, PX_KERNEL, PX_NOMEM.
+ * volume has no LUKS2 token of ours; PX_BUSY: its volume key is being changed; PX_BAD_HEADER,
+ * PX_BAD_KEY, PX_KERNEL, PX_NOMEM.
  */
 enum px_status px_backup_take(const struct px_luks *luks, const struct px_secret *key,
 			      uint8_t **ret_bytes, size_t *ret_len) PX_MUST_CHECK;

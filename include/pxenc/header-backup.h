@@ -16,8 +16,9 @@
 
 /*
  * After a change of the header: replaces the backup, if the config wants one of every volume or
- * there is one already. key opens the LUKS2 token's keyslot, by which the backup is proved. The
- * failures of px_backup_take and of the store.
+ * there is one already. key opens the LUKS2 token's keyslot, by which the backup is proved. While
+ * the volume key is being changed, nothing is done: call it when that is over. The failures of
+ * px_backup_take and of the store.
  */
 enum px_status px_header_keep(struct px_session *session, const struct px_luks *luks,
 			      const struct px_secret *key) PX_MUST_CHECK;

@@ -68,8 +68,12 @@ static enum px_status keep(struct px_session *session, const struct px_luks *luk
 enum px_status px_header_keep(struct px_session *session, const struct px_luks *luks,
 			      const struct px_secret *key)
 {
-	enum px_status st = keep(session, luks, key);
+	const struct px_token *token = px_luks_token(luks);
+	enum px_status st;
 
+	if (px_luks_is_reencrypting(luks) || (token && token->reencrypt))
+		return PX_OK;
+	st = keep(session, luks, key);
 	if (st)
 		px_warn("%s: the header is written, its backup in the store is not: pxenc header "
 			"backup %s",

@@ -108,6 +108,11 @@ static enum px_status collect(int fd, const char *device, uint64_t size, uint8_t
 	status = px_header_check(json, parts.json_len, size, device, &header);
 	if (status != PX_OK)
 		return status;
+	if (header->reencrypting || (header->token && header->token->reencrypt))
+		return px_fail(PX_BUSY,
+			       "%s: its volume key is being changed, and its header with every "
+			       "step: take the backup when that is done (pxenc rotate)",
+			       device);
 	parts.areas_len = areas_size(header);
 	r = px_backup_build(&parts, &bytes, &len);
 	if (r == -E2BIG)
