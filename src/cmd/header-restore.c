@@ -158,22 +158,40 @@ static enum px_status prove(struct job *job)
 		     : PX_OK;
 }
 
-/* The device's own header goes through the allowlist, and has its seal if it should have one. */
-static bool is_sound(const struct job *job)
+/* The device's own header passes the allowlist, and its own key opens it and has sealed it. */
+static enum px_status is_sound(struct job *job, bool *ret_sound)
 {
+	px_auto(luks) struct px_luks *luks = NULL;
+	px_auto(secret) struct px_secret *key = NULL, *volume_key = NULL;
 	struct px_peek peek;
+	enum px_status st;
 
-	return job->seen.whole && px_peek(job->path, &peek) == 0 &&
-	       (!px_key_is_generated(job->key) || px_header_seal_verify(job->lock, job->key) == 0);
+	*ret_sound = false;
+	if (px_peek(job->path, &peek) < 0 || !*peek.secret)
+		return PX_OK;
+	st = px_luks_load_to_change(job->path, &luks);
+	if (!st)
+		st = px_header_key_maybe(&job->session, luks, &key);
+	if (st)
+		return st == PX_NO_SECRET ? PX_OK : st;
+	*ret_sound = px_luks_open_slot(luks, px_luks_token(luks)->keyslot, key, &volume_key) >= 0 &&
+		     (!px_key_is_generated(key) || px_header_seal_verify(job->lock, key) == 0);
+	return PX_OK;
 }
 
 /* A header that was changed after the backup was taken has keyslots that the backup lacks, or lacks
  * some that were destroyed. What a header says that is not sound counts for nothing. */
-static enum px_status check_generation(const struct job *job)
+static enum px_status check_generation(struct job *job)
 {
+	enum px_status st;
+	bool sound = false;
+
 	if (!job->seen.whole || job->seen.generation <= job->backup.generation)
 		return PX_OK;
-	if (is_sound(job))
+	st = is_sound(job, &sound);
+	if (st)
+		return st;
+	if (sound)
 		return px_fail(PX_BAD_HEADER,
 			       "%s is older (generation %" PRIu64
 			       ") than the header on %s (%" PRIu64
