@@ -30,7 +30,7 @@ _pxenc_command() {
 	done
 	case "${words[*]}" in
 	'secrets dcos '*) echo "${words[*]:0:3}" ;;
-	'secrets '*) echo "${words[*]:0:2}" ;;
+	'header '* | 'secrets '*) echo "${words[*]:0:2}" ;;
 	*) echo "${words[0]-}" ;;
 	esac
 }
@@ -59,7 +59,7 @@ _pxenc_value() {
 _pxenc_words() {
 	local options=(--help --verbose)
 	case $1 in
-	'') options=(format open close status enroll rotate secrets --help --version) ;;
+	'') options=(format open close status enroll rotate erase header secrets --help --version) ;;
 	format)
 		options+=(--secret --cluster-key --generate --fstype --auto --label --cipher
 			--sector-size --recovery-key --force)
@@ -69,6 +69,9 @@ _pxenc_words() {
 			--recovery-key --auto)
 		;;
 	rotate) options+=(--secret --cluster-key --generate --keep-old) ;;
+	erase | 'header seal') options+=(--force) ;;
+	header) options=(backup restore seal) ;;
+	'header restore') options+=(--uuid --force) ;;
 	open) options+=(--options --test) ;;
 	close) options+=(--deferred) ;;
 	status | 'secrets list') options+=(--json) ;;
@@ -90,8 +93,8 @@ _pxenc_arguments() {
 		return
 	fi
 	case $1 in
-	'' | secrets | 'secrets dcos') _pxenc_words "$1" ;;
-	format | open | enroll | rotate) _pxenc_devices "${2:-/dev/}" ;;
+	'' | header | secrets | 'secrets dcos') _pxenc_words "$1" ;;
+	format | open | enroll | rotate | erase | 'header '*) _pxenc_devices "${2:-/dev/}" ;;
 	close | status)
 		_pxenc_mappings
 		[[ $2 != */* ]] || _pxenc_devices "$2"
