@@ -178,7 +178,9 @@ enum px_status px_luks_load_header(struct px_luks *luks, const struct px_luks_st
 			"header restore, or from another backup with cryptsetup luksHeaderRestore",
 			luks->device, px_luks_cause(r));
 	if (r < 0)
-		return px_fail(PX_NO_VOLUME, "%s is not a LUKS volume: pxenc format makes one",
+		return px_fail(PX_NO_VOLUME,
+			       "%s is not a LUKS volume: if it was one, pxenc header restore "
+			       "writes its header anew; pxenc format makes a new volume",
 			       luks->device);
 	return px_luks_check(luks, start);
 }

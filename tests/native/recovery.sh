@@ -292,6 +292,48 @@ seal() {
     fails_with 'nor one whose key makes no seal: status 1' 1 'not a generated one' pxenc header seal "$IMAGE"
 }
 
+# calls NAME COMMAND…: how often the command makes that system call.
+calls() {
+    local call=$1
+    shift
+    strace -qq -o "$T_DIR/trace" -e "trace=$call" "$@" >/dev/null
+    grep -c "^$call(" "$T_DIR/trace"
+}
+
+# killed NAME N COMMAND…: it is killed at the Nth such call.
+killed() {
+    local call=$1 n=$2
+    shift 2
+    # In a subshell, so that bash's word of the kill goes nowhere.
+    (
+        strace -qq -o /dev/null -e "trace=$call" -e "inject=$call:signal=KILL:when=$n" "$@"
+        exit $?
+    ) >/dev/null 2>&1
+    [ $? = 137 ]
+}
+
+# A restore that is killed anywhere leaves the header broken or restored; the next one ends it.
+restore_killed() {
+    local call n count reached=0 all=0 bad=''
+    make_volume --generate
+    for call in write pwrite64 fsync; do
+        zero
+        count=$(calls $call pxenc header restore "$IMAGE" --uuid "$UUID" --force)
+        all=$((all + count))
+        for n in $(seq "$count"); do
+            zero
+            killed $call "$n" pxenc header restore "$IMAGE" --uuid "$UUID" --force && reached=$((reached + 1))
+            pxenc open --test "$IMAGE" 2>/dev/null
+            case $? in 0 | 4 | 11) ;; *) bad+=" $call:$n" ;; esac
+            pxenc header restore "$IMAGE" --uuid "$UUID" --force >/dev/null &&
+                [ "$(json "$IMAGE")" = "$(json "$GENUINE")" ] && pxenc open --test "$IMAGE" || bad+=" $call:$n"
+        done
+    done
+    echo "figure header restore killed at $reached points"
+    check_equal 'restore killed at each write and sync: every point was reached' "$reached" "$all"
+    check_equal 'the header is broken or restored, and the next restore ends it' "$bad" ''
+}
+
 # wiped NAME: nothing is left of the header or the keyslots.
 wiped() { check_equal "$1" "$(head -c 16M "$IMAGE" | tr -d '\0' | wc -c)" 0; }
 
@@ -344,6 +386,27 @@ erase() {
     check_equal 'as it was' "$(sha256sum <"$IMAGE")" "$before"
 }
 
+# Killed at each sync, and at some of its requests: the next erase ends it.
+erase_killed() {
+    local call n count step reached=0 all=0 bad=''
+    for call in write fsync; do
+        make_volume --generate
+        count=$(calls $call pxenc erase "$IMAGE" --force)
+        step=$((count / 6 + 1))
+        for n in $(seq 1 $step "$count"); do
+            make_volume --generate
+            all=$((all + 1))
+            killed $call "$n" pxenc erase "$IMAGE" --force && reached=$((reached + 1))
+            pxenc erase "$IMAGE" --force >/dev/null 2>&1
+            case $? in 0 | 4) ;; *) bad+=" $call:$n" ;; esac
+            [ -z "$(stored)" ] && [ "$(head -c 16M "$IMAGE" | tr -d '\0' | wc -c)" = 0 ] || bad+=" $call:$n"
+        done
+    done
+    echo "figure erase killed at $reached points"
+    check_equal 'erase killed here and there: every point was reached' "$reached" "$all"
+    check_equal 'the next erase leaves neither header nor secret' "$bad" ''
+}
+
 # The store fails half way: what is done stays done, and erase goes on from there.
 erase_interrupted() {
     make_volume --generate
@@ -365,7 +428,9 @@ generations
 parts
 passphrases
 by_hand
+restore_killed
 seal
 erase
+erase_killed
 erase_interrupted
 t_done
