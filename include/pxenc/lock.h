@@ -13,6 +13,9 @@
  */
 enum px_status px_lock_device(const char *device, char **ret_path, int *ret_fd);
 
+/* The same, silently, for a path without links. -EBUSY: another pxenc is changing it; -errno. */
+int px_lock_try(const char *path, int *ret_fd);
+
 /* 0: nobody has a block device mounted, mapped or swapped on; a file is nobody's. fd: the device's.
  * -EBUSY; other -errno. */
 int px_device_unused(const char *path, int fd) PX_MUST_CHECK;

@@ -4,6 +4,7 @@
 
 #include "pxenc/cmd.h"
 #include "pxenc/find.h"
+#include "pxenc/helpers.h"
 #include "pxenc/log.h"
 #include "pxenc/luks.h"
 #include "pxenc/mapping.h"
@@ -11,6 +12,7 @@
 static enum px_status close_mapping(const char *what, bool deferred)
 {
 	px_auto(mapping) struct px_mapping mapping = { 0 };
+	enum px_status st;
 	int r;
 
 	r = px_find_mapping(what, &mapping);
@@ -20,7 +22,11 @@ static enum px_status close_mapping(const char *what, bool deferred)
 		return px_fail(PX_NO_VOLUME, "cannot look at %s: %s", what, strerror(-r));
 	if (!px_mapping_is_luks(&mapping))
 		return px_fail(PX_NO_VOLUME, "the mapping %s is not a LUKS volume", mapping.name);
-	return px_luks_deactivate(mapping.name, deferred);
+	st = px_luks_deactivate(mapping.name, deferred);
+	/* What a killed reencryption left below it is in nobody's way, but the next open's. */
+	if (!st && !deferred && px_helpers_clear(mapping.slave) < 0)
+		px_warn("%s: a mapping below it is left: see dmsetup ls --tree", what);
+	return st;
 }
 
 enum px_status px_cmd_close(int argc, char **argv)

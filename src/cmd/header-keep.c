@@ -65,6 +65,24 @@ static enum px_status keep(struct px_session *session, const struct px_luks *luk
 	return st ? st : put(session, luks, key, &old);
 }
 
+/*
+ * While the volume key is changed, the header before opens only what is not written anew yet:
+ * restoring that would do more harm than having none.
+ */
+static enum px_status withdraw(struct px_session *session, const struct px_luks *luks)
+{
+	struct px_manifest old, none;
+	enum px_status st;
+
+	st = px_header_find(session, px_luks_uuid(luks), &old);
+	if (st || old.parts == 0)
+		return st == PX_NO_SECRET ? PX_OK : st;
+	none = old;
+	none.parts = 0;
+	none.len = 0;
+	return px_header_store(session, &none, &old, NULL);
+}
+
 enum px_status px_header_keep(struct px_session *session, const struct px_luks *luks,
 			      const struct px_secret *key)
 {
@@ -72,8 +90,9 @@ enum px_status px_header_keep(struct px_session *session, const struct px_luks *
 	enum px_status st;
 
 	if (px_luks_is_reencrypting(luks) || (token && token->reencrypt))
-		return PX_OK;
-	st = keep(session, luks, key);
+		st = withdraw(session, luks);
+	else
+		st = keep(session, luks, key);
 	if (st)
 		px_warn("%s: the header is written, its backup in the store is not: pxenc header "
 			"backup %s",

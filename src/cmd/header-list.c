@@ -61,10 +61,10 @@ static enum px_status add(struct px_session *session, char *path, struct list *l
 	if (!cut_suffix(path))
 		return PX_OK;
 	st = px_header_find(session, path, &manifest);
-	if (st == PX_NO_SECRET || st == PX_UNTRUSTED)
-		return PX_OK;
-	if (st)
+	if (st && st != PX_NO_SECRET && st != PX_UNTRUSTED)
 		return st;
+	if (st || manifest.parts == 0)
+		return PX_OK;
 	grown = reallocarray(list->manifests, list->count + 1, sizeof(*grown));
 	if (!grown)
 		return px_nomem();

@@ -112,6 +112,11 @@ static enum px_status fetch(const char *uuid, struct job *job)
 	st = px_header_find(&job->session, uuid, &job->manifest);
 	if (st == PX_NO_SECRET)
 		return px_fail(st, "the store has no header backup of volume %s", uuid);
+	if (!st && job->manifest.parts == 0)
+		return px_fail(PX_NO_SECRET,
+			       "the store has no header backup of volume %s: its volume key was "
+			       "being changed, and its header with every step",
+			       uuid);
 	if (!st)
 		st = px_header_fetch(&job->session, &job->manifest, &job->bytes);
 	if (st)

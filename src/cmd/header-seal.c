@@ -67,6 +67,8 @@ static enum px_status backed_up(struct job *job, char **ret_text)
 	enum px_status st;
 
 	st = px_header_find(&job->session, px_luks_uuid(job->luks), &manifest);
+	if (!st && manifest.parts == 0)
+		st = PX_NO_SECRET;
 	if (!st)
 		st = px_header_fetch(&job->session, &manifest, &bytes);
 	if (st)

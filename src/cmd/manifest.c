@@ -71,7 +71,7 @@ static bool take_parts(char **text, struct px_manifest *manifest)
 	uint64_t parts = 0;
 
 	if (!value || (value[0] != 'a' && value[0] != 'b') || value[1] != ' ' ||
-	    !to_number(value + 2, &parts) || parts < 1 || parts > PX_PARTS_MAX)
+	    !to_number(value + 2, &parts) || parts > PX_PARTS_MAX)
 		return false;
 	manifest->set = value[0];
 	manifest->parts = (unsigned int)parts;

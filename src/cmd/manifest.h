@@ -36,7 +36,7 @@ struct px_manifest {
 	char uuid[40];
 	uint64_t generation;
 	char set;	      /* 'a' or 'b' */
-	unsigned int parts;   /* 1 to PX_PARTS_MAX */
+	unsigned int parts;   /* up to PX_PARTS_MAX; 0: the backup was withdrawn */
 	uint64_t len;	      /* bytes of the backup */
 	uint64_t device_size; /* bytes */
 	uint64_t time;	      /* seconds since 1970 */

@@ -2,19 +2,22 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "pxenc/cmd.h"
 #include "pxenc/header-backup.h"
+#include "pxenc/helpers.h"
 #include "pxenc/lock.h"
 #include "pxenc/log.h"
+#include "pxenc/mapping.h"
 #include "pxenc/signals.h"
 #include "pxenc/unlock.h"
-#include "rotation.h"
+#include "reencryption.h"
 
 struct arguments {
 	const char *device;
 	struct px_new_key_args key;
-	bool keep_old;
+	bool keep_old, reencrypt, force;
 };
 
 /* What is locked, loaded and fetched for one volume. */
@@ -25,15 +28,23 @@ struct job {
 	struct px_session session;
 	struct px_choice choice; /* of the present key */
 	struct px_rotation rotation;
+	struct px_mapping mapping; /* of the device; no name: it is not mapped */
 };
 
-static void job_cleanup(struct job *job)
+/* All but the lock. */
+static void unload(struct job *job)
 {
 	px_secret_free(&job->rotation.key);
 	px_secret_free(&job->rotation.volume_key);
 	px_choice_clear(&job->choice);
 	px_session_close(&job->session);
 	px_luks_free(&job->luks);
+}
+
+static void job_cleanup(struct job *job)
+{
+	unload(job);
+	px_mapping_clear(&job->mapping);
 	px_fd_cleanup(&job->lock);
 	free(job->device);
 }
@@ -53,6 +64,12 @@ static enum px_status take_option(struct arguments *args, int c)
 	case 'K':
 		args->keep_old = true;
 		return PX_OK;
+	case 'R':
+		args->reencrypt = true;
+		return PX_OK;
+	case 'F':
+		args->force = true;
+		return PX_OK;
 	default:
 		return PX_USAGE;
 	}
@@ -65,6 +82,8 @@ static enum px_status parse(int argc, char **argv, struct arguments *args)
 					       { "cluster-key", no_argument, NULL, 'k' },
 					       { "generate", no_argument, NULL, 'g' },
 					       { "keep-old", no_argument, NULL, 'K' },
+					       { "reencrypt", no_argument, NULL, 'R' },
+					       { "force", no_argument, NULL, 'F' },
 					       { NULL, 0, NULL, 0 } };
 	enum px_status st;
 	int c;
@@ -84,13 +103,11 @@ static enum px_status load(const struct arguments *args, struct job *job)
 {
 	enum px_status st;
 
-	st = px_lock_device(args->device, &job->device, &job->lock);
-	if (!st)
-		st = px_luks_load_to_change(job->device, &job->luks);
+	st = px_luks_load_to_change(job->device, &job->luks);
 	if (!st && !px_luks_token(job->luks))
 		return px_fail(PX_USAGE, "%s is not pxenc's: pxenc enroll makes it so",
 			       args->device);
-	return st;
+	return st ? st : px_session_open(&job->session);
 }
 
 /* The present key, on a header that is what was sealed. */
@@ -158,8 +175,10 @@ static enum px_status change_key(const struct arguments *args, struct job *job)
 		return st;
 	/* A second run of rotate --all, say. */
 	if (strcmp(key.choice.relative, px_luks_token(job->luks)->secret) == 0) {
-		report(job, "as before");
-		return PX_OK;
+		st = px_header_keep(&job->session, job->luks, job->rotation.key);
+		if (!st)
+			report(job, "as before");
+		return st;
 	}
 	st = px_rotation_run(&job->rotation, &key);
 	if (!st)
@@ -176,23 +195,73 @@ static bool is_served(const struct arguments *args, const struct job *job)
 	       px_new_key_is_own(px_luks_token(job->luks)->secret, px_luks_uuid(job->luks));
 }
 
+/* Everything that a change needs; each part of a rotation begins with it. */
+static enum px_status begin(const struct arguments *args, struct job *job)
+{
+	enum px_status st;
+
+	st = load(args, job);
+	if (!st)
+		st = fetch(args, job);
+	return st ? st : open_volume(job);
+}
+
+static enum px_status find_mapping(struct job *job)
+{
+	struct stat st;
+	int r;
+
+	if (stat(job->device, &st) < 0)
+		return px_fail(PX_NO_VOLUME, "%s: %s", job->device, strerror(errno));
+	r = S_ISBLK(st.st_mode) ? px_mapping_by_slave(st.st_rdev, &job->mapping) : -ENOENT;
+	if (r < 0 && r != -ENOENT)
+		return px_fail(PX_KERNEL, "cannot look for mappings in /sys: %s", strerror(-r));
+	if (job->mapping.suspended)
+		return px_fail(PX_BUSY, "the mapping %s of %s is suspended: resume it first",
+			       job->mapping.name, job->device);
+	if (!S_ISBLK(st.st_mode))
+		return PX_OK;
+	/* The lock is ours, so helpers below it are of one who was killed. */
+	return px_helpers_settle_locked(job->device, st.st_rdev, job->mapping.name);
+}
+
+/* The volume key, if it is to change or was changing. Hours may pass, so all is loaded anew. */
+static enum px_status reencrypt(const struct arguments *args, struct job *job)
+{
+	bool again = px_reencryption_is_open(job->luks) && args->reencrypt, done = false;
+	enum px_status st;
+
+	if (!args->reencrypt && !px_reencryption_is_open(job->luks))
+		return PX_OK;
+	st = find_mapping(job);
+	if (!st)
+		st = px_reencryption_run(&job->rotation, job->mapping.name, args->force, &done);
+	if (st)
+		return st;
+	unload(job);
+	st = begin(args, job);
+	if (st || done || !again)
+		return st;
+	/* It had not begun to write, and was undone; now it is asked for. */
+	px_mapping_clear(&job->mapping);
+	return reencrypt(args, job);
+}
+
 static enum px_status rotate(const struct arguments *args)
 {
 	__attribute__((cleanup(job_cleanup))) struct job job = { .lock = -1 };
 	enum px_status st;
 	bool done;
 
-	st = load(args, &job);
+	st = px_lock_device(args->device, &job.device, &job.lock);
 	if (!st)
-		st = px_session_open(&job.session);
-	if (!st)
-		st = fetch(args, &job);
-	if (!st)
-		st = open_volume(&job);
+		st = begin(args, &job);
 	if (st)
 		return st;
 	px_signals_hold();
 	st = px_rotation_recover(&job.rotation, &done);
+	if (!st)
+		st = reencrypt(args, &job);
 	if (st)
 		return st;
 	if (done && is_served(args, &job)) {

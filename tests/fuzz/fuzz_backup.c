@@ -30,9 +30,9 @@ static void check_manifest(const uint8_t *data, size_t size)
 	if (px_manifest_parse(data, size, &manifest) < 0)
 		return;
 	text = px_manifest_format(&manifest);
-	if (!text || manifest.parts < 1 || manifest.parts > PX_PARTS_MAX ||
-	    px_manifest_parse(text, strlen(text), &again) < 0 || again.len != manifest.len ||
-	    strcmp(again.label, manifest.label) != 0)
+	if (!text || (manifest.parts == 0) != (manifest.len == 0) ||
+	    manifest.parts > PX_PARTS_MAX || px_manifest_parse(text, strlen(text), &again) < 0 ||
+	    again.len != manifest.len || strcmp(again.label, manifest.label) != 0)
 		abort();
 	free(text);
 }

@@ -166,6 +166,26 @@ rotate() {
     fails_with 'rotate of a header that was changed: status 11' 11 'seal' pxenc rotate "$IMAGE" --generate
 }
 
+reencrypt() {
+    local before uuid
+    rm -f "$IMAGE"
+    truncate -s 40M "$IMAGE"
+    pxenc format "$IMAGE" --generate --recovery-key >/dev/null
+    uuid=$(uuid_of "$IMAGE")
+    dd if=/dev/urandom of="$IMAGE" bs=1M seek=16 conv=notrunc status=none count=24
+    before=$(sha256sum <"$IMAGE")
+    fails_with 'a reencryption would destroy a recovery key: status 15' 15 'not without --force' \
+        pxenc rotate "$IMAGE" --reencrypt
+    check_equal 'and changes nothing' "$(sha256sum <"$IMAGE")" "$before"
+    before=$(dd if="$IMAGE" bs=1M skip=16 status=none | sha256sum)
+    check_match 'rotate --reencrypt --force' "$(pxenc rotate "$IMAGE" --reencrypt --force)" "key volumes/$uuid/2"
+    check_not 'the data is written anew' test "$before" = "$(dd if="$IMAGE" bs=1M skip=16 status=none | sha256sum)"
+    check 'the volume opens' pxenc open --test "$IMAGE"
+    check_equal 'with one keyslot' "$(slots "$IMAGE" | wc -w)" 1
+    check_equal 'and nothing under way' "$(token "$IMAGE" | jq -c '[has("reencrypt"), has("old"), has("next")]')" '[false,false,false]'
+    check_equal 'the old key is gone' "$(there "volumes/$uuid/1")" 0
+}
+
 # What a store that dies in the middle leaves: the volume opens with the old key, and the next
 # rotate ends what was begun.
 rotate_interrupted() {
@@ -187,6 +207,7 @@ enroll
 enroll_interrupted
 recovery
 rotate
+reencrypt
 T_TIMEOUT=2
 rotate_interrupted
 t_done

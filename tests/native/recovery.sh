@@ -292,6 +292,24 @@ seal() {
     fails_with 'nor one whose key makes no seal: status 1' 1 'not a generated one' pxenc header seal "$IMAGE"
 }
 
+reencryption() {
+    make_volume --generate
+    pxenc secrets get "volumes/$UUID/header" | sed 's/^parts a 1/parts a 0/; s/^bytes .*/bytes 0/' >"$T_DIR/m"
+    check 'rotate --reencrypt' pxenc rotate "$IMAGE" --reencrypt
+    check_match 'has a new backup in the end' "$(stored)" '^2 header header-[ab]-1 $'
+    cp "$IMAGE" "$GENUINE"
+    zero
+    check 'which restores the header with the new volume key' pxenc header restore "$IMAGE" --uuid "$UUID" --force
+    check_equal 'as it was' "$(json "$IMAGE")" "$(json "$GENUINE")"
+    put header "$T_DIR/m"
+    zero
+    fails_with 'a header that is lost in the middle has none: status 9' 9 'volume key was being changed' \
+        pxenc header restore "$IMAGE" --uuid "$UUID" --force
+    cp "$GENUINE" "$IMAGE"
+    check 'until one is taken again' pxenc header backup "$IMAGE"
+    check_match 'with its parts' "$(stored)" '^2 header header-[ab]-1 '
+}
+
 # calls NAME COMMAND…: how often the command makes that system call.
 calls() {
     local call=$1
@@ -428,6 +446,7 @@ generations
 parts
 passphrases
 by_hand
+reencryption
 restore_killed
 seal
 erase

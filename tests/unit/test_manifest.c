@@ -51,6 +51,20 @@ TEST(a_manifest_comes_back_as_it_was)
 	free(text);
 }
 
+TEST(a_backup_that_was_withdrawn_has_no_parts)
+{
+	struct px_manifest none = sample, parsed;
+	char *text;
+
+	none.parts = 0;
+	none.len = 0;
+	text = px_manifest_format(&none);
+	assert_non_null(text);
+	assert_int_equal(px_manifest_parse(text, strlen(text), &parsed), 0);
+	assert_int_equal(parsed.parts, 0);
+	free(text);
+}
+
 TEST(what_is_not_one_is_refused)
 {
 	static const char *const lines[][2] = {
@@ -111,6 +125,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_manifest_comes_back_as_it_was),
+		cmocka_unit_test(a_backup_that_was_withdrawn_has_no_parts),
 		cmocka_unit_test(what_is_not_one_is_refused),
 		cmocka_unit_test(nuls_and_length_without_end_are_refused),
 		cmocka_unit_test(a_manifest_runs_out_of_memory_without_a_trace),
