@@ -30,7 +30,7 @@ _pxenc_command() {
 	done
 	case "${words[*]}" in
 	'secrets dcos '*) echo "${words[*]:0:3}" ;;
-	'secrets '* | 'credentials '*) echo "${words[*]:0:2}" ;;
+	'header '* | 'secrets '* | 'credentials '*) echo "${words[*]:0:2}" ;;
 	*) echo "${words[0]-}" ;;
 	esac
 }
@@ -62,7 +62,7 @@ _pxenc_value() {
 _pxenc_words() {
 	local options=(--help --verbose)
 	case $1 in
-	'') options=(format open close status enroll rotate secrets credentials --help --version) ;;
+	'') options=(format open close status enroll rotate erase header secrets credentials --help --version) ;;
 	format)
 		options+=(--secret --cluster-key --generate --fstype --auto --label --cipher
 			--sector-size --recovery-key --force)
@@ -74,6 +74,9 @@ _pxenc_words() {
 	rotate) options+=(--secret --cluster-key --generate --keep-old --reencrypt --force) ;;
 	open) options+=(--options --test --service) ;;
 	close) options+=(--deferred --stuck) ;;
+	erase | 'header seal') options+=(--force) ;;
+	header) options=(backup restore seal) ;;
+	'header restore') options+=(--uuid --force) ;;
 	status | 'secrets list') options+=(--json) ;;
 	secrets) options=(dcos set-cluster-key create update get list delete) ;;
 	'secrets dcos') options=(login logout) ;;
@@ -106,8 +109,8 @@ _pxenc_arguments() {
 		return
 	fi
 	case $1 in
-	'' | secrets | 'secrets dcos' | credentials) _pxenc_words "$1" ;;
-	format | open | enroll | rotate) _pxenc_devices "${2:-/dev/}" ;;
+	'' | header | secrets | 'secrets dcos' | credentials) _pxenc_words "$1" ;;
+	format | open | enroll | rotate | erase | 'header '*) _pxenc_devices "${2:-/dev/}" ;;
 	close | status)
 		_pxenc_mappings
 		[[ $2 != */* ]] || _pxenc_devices "$2"

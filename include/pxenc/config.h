@@ -2,6 +2,7 @@
 #ifndef PXENC_CONFIG_H
 #define PXENC_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "pxenc/cleanup.h"
@@ -27,6 +28,7 @@ struct px_config {
 	char *service_account_file; /* NULL: none; not beside the two above */
 	char *cluster_secret_key;   /* NULL: none; a path as a person wrote it */
 	unsigned int timeout;	    /* seconds; 0: for ever */
+	bool header_backup;	    /* keep one of every volume in the store */
 };
 
 /*

@@ -49,6 +49,9 @@ enum px_status px_store_update(struct px_store *store, const char *path,
 
 enum px_status px_store_delete(struct px_store *store, const char *path) PX_MUST_CHECK;
 
+/* The same, and PX_OK where there is none. */
+enum px_status px_store_drop(struct px_store *store, const char *path) PX_MUST_CHECK;
+
 /* All paths below path ("" is the top), relative to it, sorted; NULL-terminated, caller frees
  * with px_strv_free. An empty folder and none at all look the same. */
 enum px_status px_store_list(struct px_store *store, const char *path,

@@ -20,6 +20,17 @@ const struct px_command px_commands[] = {
 	  "DEVICE [--secret PATH | --cluster-key | --generate] [--keep-old]\n"
 	  "                    [--reencrypt [--force]]",
 	  "change the key of a volume, open or not", px_cmd_rotate },
+	{ "erase", "DEVICE [--force]",
+	  "destroy a volume for good: its keyslots, its own secrets, its header backup",
+	  px_cmd_erase },
+	{ "header backup", "DEVICE", "put a backup of a volume's header into the store",
+	  px_cmd_header_backup },
+	{ "header restore", "DEVICE [--uuid UUID] [--force]",
+	  "write a lost or broken header anew, from its backup in the store",
+	  px_cmd_header_restore },
+	{ "header seal", "DEVICE [--force]",
+	  "show what was changed in a header, and accept it by sealing it anew",
+	  px_cmd_header_seal },
 	{ "secrets dcos login",
 	  "{--username U [--password P | --password-stdin] | --service-account F}\n"
 	  "                    [--base-path B] [--persist]",

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "pxenc/header-backup.h"
 #include "pxenc/key.h"
 #include "pxenc/log.h"
 
@@ -143,6 +144,9 @@ static enum px_status clean(struct px_rotation *rotation, const struct px_secret
 		return st;
 	goes = old_key && may_delete(rotation, old, old_key, key);
 	st = destroy_old(rotation, old);
+	/* The header's backup must not need a key that is gone. */
+	if (!st && goes)
+		st = px_header_keep(rotation->session, rotation->luks, key);
 	if (!st && goes)
 		st = px_store_delete(rotation->session->store, choice.path);
 	return st ? st : forget_change(rotation, key);

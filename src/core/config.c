@@ -148,6 +148,14 @@ static enum px_status parse_timeout(struct px_config *config, const cJSON *value
 	return PX_OK;
 }
 
+static enum px_status parse_header_backup(struct px_config *config, const cJSON *value)
+{
+	if (!cJSON_IsBool(value))
+		return wrong_type(config, value, "true or false");
+	config->header_backup = cJSON_IsTrue(value);
+	return PX_OK;
+}
+
 static const struct key *find_key(const struct key *keys, const char *name)
 {
 	for (; keys->name; keys++)
@@ -239,6 +247,7 @@ enum px_status px_config_parse(const char *text, size_t len, const char *file,
 	static const struct key keys[] = {
 		{ "secret", parse_secret },
 		{ "timeout", parse_timeout },
+		{ "header_backup", parse_header_backup },
 		{ NULL, NULL },
 	};
 	px_auto(config) struct px_config *config = new_config(file);

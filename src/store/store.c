@@ -167,6 +167,14 @@ enum px_status px_store_delete(struct px_store *store, const char *path)
 	return ask_plainly(store, &(struct question){ PX_OP_DELETE, path, 0, NULL });
 }
 
+enum px_status px_store_drop(struct px_store *store, const char *path)
+{
+	const struct question question = { PX_OP_DELETE, path, PX_GET_MAYBE, NULL };
+	enum px_status st = ask_plainly(store, &question);
+
+	return st == PX_NO_SECRET ? PX_OK : st;
+}
+
 static size_t count_nuls(const uint8_t *data, size_t len)
 {
 	size_t i, count = 0;

@@ -381,6 +381,19 @@ TEST(a_timeout_is_whole_seconds_up_to_a_day)
 	}
 }
 
+TEST(header_backup_is_true_or_false)
+{
+	px_auto(config) struct px_config *none = parsed("{}");
+	px_auto(config) struct px_config *on = parsed("{\"header_backup\": true}");
+	px_auto(config) struct px_config *off = parsed("{\"header_backup\": false}");
+
+	assert_false(none->header_backup);
+	assert_true(on->header_backup);
+	assert_false(off->header_backup);
+	check_refused("{\"header_backup\": 1}", "\"header_backup\"", "true or false");
+	check_refused("{\"header_backup\": \"true\"}", "\"header_backup\"", "true or false");
+}
+
 TEST(what_is_no_json_is_refused_with_its_line)
 {
 	check_refused("", "not valid JSON", "line 1");
@@ -587,6 +600,7 @@ int main(void)
 		config_test(a_store_is_one_word),
 		config_test(a_cluster_secret_key_that_is_no_path_is_refused),
 		config_test(a_timeout_is_whole_seconds_up_to_a_day),
+		config_test(header_backup_is_true_or_false),
 		config_test(what_is_no_json_is_refused_with_its_line),
 		config_test(text_after_the_json_is_refused),
 		config_test(a_nul_is_refused_wherever_it_is),

@@ -765,7 +765,7 @@ TEST(what_the_allowlist_cannot_see_breaks_the_seal)
 		/* The key itself opens the forgery: libcryptsetup sees nothing wrong. */
 		assert_int_equal(px_luks_test(luks, generated, true), PX_OK);
 		assert_fails(PX_BAD_HEADER, px_luks_verify_seal(luks, generated, true),
-			     "forged: its header's seal is broken", "cryptsetup luksDump");
+			     "forged: its header's seal is broken", "pxenc header seal");
 		assert_fails(PX_BAD_HEADER, px_luks_verify_seal(luks, generated, false),
 			     "seal is broken");
 		px_luks_free(&luks);

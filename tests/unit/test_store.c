@@ -679,6 +679,21 @@ TEST(a_secret_that_may_be_missing_is_missed_in_silence)
 	assert_fails(PX_NO_SECRET, get(store), "no secret 'pwx/a'", "pxenc secrets list");
 }
 
+TEST(a_secret_that_may_be_gone_is_dropped_in_silence)
+{
+	px_auto(store) struct px_store *store = failing_store(PX_NO_SECRET, "no secret 'pwx/a'");
+
+	assert_ok(px_store_drop(store, "pwx/a"));
+	assert_fails(PX_NO_SECRET, px_store_delete(store, "pwx/a"), "no secret 'pwx/a'");
+}
+
+TEST(a_secret_that_may_not_be_dropped_is_an_error)
+{
+	px_auto(store) struct px_store *store = failing_store(PX_FORBIDDEN, "not allowed");
+
+	assert_fails(PX_FORBIDDEN, px_store_drop(store, "pwx/a"), "not allowed");
+}
+
 TEST(a_helper_without_memory_is_told_apart)
 {
 	px_auto(store) struct px_store *store = failing_store(PX_NOMEM, "out of memory");
@@ -1914,6 +1929,8 @@ int main(void)
 		in_world(without_a_token_the_grant_names_no_user),
 		in_world(a_login_that_is_forbidden_has_no_grant),
 		in_world(a_secret_that_may_be_missing_is_missed_in_silence),
+		in_world(a_secret_that_may_be_gone_is_dropped_in_silence),
+		in_world(a_secret_that_may_not_be_dropped_is_an_error),
 		in_world(a_helper_without_memory_is_told_apart),
 		in_world(a_token_that_is_refused_although_it_is_new_is_no_matter_of_the_password),
 		in_world(a_wait_is_told_once),

@@ -23,6 +23,10 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_probe \
 	tests/unit/test_token \
 	tests/unit/test_header \
+	tests/unit/test_backup \
+	tests/unit/test_block \
+	tests/unit/test_manifest \
+	tests/unit/test_seal_diff \
 	tests/unit/test_seal \
 	tests/unit/test_luks \
 	tests/unit/test_change \
@@ -173,6 +177,30 @@ tests_unit_test_header_SOURCES = tests/unit/test_header.c $(unit_support)
 tests_unit_test_header_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_header_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
 tests_unit_test_header_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_backup_SOURCES = tests/unit/test_backup.c $(unit_support)
+tests_unit_test_backup_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_backup_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=memfd_create -Wl,--wrap=ftruncate -Wl,--wrap=pread -Wl,--wrap=pwrite \
+	-Wl,--wrap=fsync -Wl,--wrap=getrandom -Wl,--wrap=EVP_MD_CTX_new -Wl,--wrap=px_mac \
+	-Wl,--wrap=fstat -Wl,--wrap=crypt_metadata_locking
+tests_unit_test_backup_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_block_SOURCES = tests/unit/test_block.c $(unit_support)
+tests_unit_test_block_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_block_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=opendir -Wl,--wrap=readdir
+tests_unit_test_block_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_manifest_SOURCES = tests/unit/test_manifest.c src/cmd/manifest.c $(unit_support)
+tests_unit_test_manifest_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_manifest_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_manifest_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_seal_diff_SOURCES = tests/unit/test_seal_diff.c $(unit_support)
+tests_unit_test_seal_diff_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_seal_diff_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_seal_diff_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_seal_SOURCES = tests/unit/test_seal.c $(unit_support)
 tests_unit_test_seal_CPPFLAGS = $(unit_cppflags)
