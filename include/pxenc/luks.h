@@ -95,6 +95,10 @@ bool px_luks_has_slot(const struct px_luks *luks, int slot);
 unsigned int px_luks_count_slots(const struct px_luks *luks);
 int px_luks_free_slot(const struct px_luks *luks);
 
+/* The salt of a keyslot's PBKDF, by which it is told from any other that ever has its number.
+ * -ENOENT: it is not there. -ENOMEM; other -errno. */
+int px_luks_slot_salt(struct px_luks *luks, int slot, char **ret_salt) PX_MUST_CHECK;
+
 /* Opens a keyslot (-1: whichever the key opens) and returns its number; the volume key is the
  * caller's. Silent: -EPERM, the key does not open it, or it is not there; -ENOMEM; other -errno. */
 int px_luks_open_slot(struct px_luks *luks, int slot, const struct px_secret *key,

@@ -19,9 +19,9 @@ enum px_login_state {
 	PX_LOGIN_DONE,	/* and has come */
 };
 
-/* store.c, conversation.c and login.c share it; nobody else looks inside. */
+/* store.c, conversation.c, login.c and s3-try.c share it; nobody else looks inside. */
 struct px_store {
-	const struct px_config *config;
+	const struct px_config *config; /* without a store: a stranger's URL and CA alone */
 	int64_t deadline;
 
 	/* conversation.c: set up at the first question */
@@ -44,6 +44,13 @@ struct px_store {
 	char *sent_uid;		       /* whose credentials it got last */
 	const struct px_account *hand; /* px_store_login's; NULL in any other request */
 };
+
+/* Whether it is no DC/OS cluster that is asked. pxenc-fetch then gets no ACS token and no login: an
+ * endpoint that takes it over finds nothing of the store's. */
+static inline bool px_store_is_stranger(const struct px_store *store)
+{
+	return !store->config->store;
+}
 
 /* conversation.c */
 

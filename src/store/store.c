@@ -8,6 +8,7 @@
 #include "pxenc/credentials.h"
 #include "pxenc/file.h"
 #include "pxenc/log.h"
+#include "pxenc/members.h"
 #include "pxenc/path.h"
 #include "pxenc/persist.h"
 #include "pxenc/places.h"
@@ -229,6 +230,27 @@ enum px_status px_store_list(struct px_store *store, const char *path, char ***r
 		return st;
 	r = read_list(&answer, ret_paths);
 	return r < 0 ? not_understood(r) : PX_OK;
+}
+
+enum px_status px_store_parse(struct px_store *store, const struct px_secret *json,
+			      struct px_secret **ret_members)
+{
+	const struct question question = { .op = PX_OP_PARSE, .path = "", .value = json };
+	px_auto(secret) struct px_secret *members = NULL;
+	px_auto(frame) struct px_frame answer = { .payload = NULL };
+	enum px_status st;
+	int r;
+
+	st = ask(store, &question, &answer);
+	if (st)
+		return st;
+	r = px_frame_get_secret(&answer, PX_FIELD_VALUE, PX_FRAME_MAX, &members);
+	if (r == 0)
+		r = px_members_check(members);
+	if (r < 0 && r != -ENOENT)
+		return not_understood(r);
+	*ret_members = px_steal(&members);
+	return PX_OK;
 }
 
 enum px_status px_store_login(struct px_store *store, const struct px_account *account)

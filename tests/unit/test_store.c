@@ -16,10 +16,12 @@
 #include "pxenc/acs.h"
 #include "pxenc/child.h"
 #include "pxenc/clock.h"
+#include "pxenc/cloud.h"
 #include "pxenc/config.h"
 #include "pxenc/credentials.h"
 #include "pxenc/frame.h"
 #include "pxenc/log.h"
+#include "pxenc/members.h"
 #include "pxenc/places.h"
 #include "pxenc/store.h"
 #include "pxenc/strv.h"
@@ -1618,7 +1620,179 @@ TEST(a_logout_that_cannot_remove_says_so)
 	allocation_fails(0);
 }
 
+/* JSON, which pxenc-fetch takes apart. */
+
+static const char *parsed; /* NULL: no value in the answer */
+static size_t parsed_len;
+
+static void parses(int in, int out)
+{
+	struct px_frame frame;
+	uint64_t op;
+
+	peer_session(in, NULL);
+	frame = peer_hear(in, PX_FRAME_REQUEST);
+	peer_seq = frame.seq;
+	peer_insist(px_frame_get_number(&frame, PX_FIELD_OP, &op) == 0 && op == PX_OP_PARSE);
+	peer_insist(peer_has(&frame, PX_FIELD_VALUE, "{json}"));
+	if (!parsed) {
+		peer_answer(out, PX_OK, "");
+		return;
+	}
+	frame = peer_frame(PX_FRAME_ANSWER);
+	peer_number(&frame, PX_FIELD_STATUS, PX_OK);
+	peer_insist(px_frame_add(&frame, PX_FIELD_VALUE, parsed, parsed_len) == 0);
+	peer_say(out, &frame);
+}
+
+static enum px_status parse(const char *answer, size_t len, struct px_secret **ret_members)
+{
+	px_auto(secret) struct px_secret *json = secret("{json}");
+	px_auto(store) struct px_store *store = new_store(parses);
+
+	parsed = answer;
+	parsed_len = len;
+	return px_store_parse(store, json, ret_members);
+}
+
+TEST(an_object_comes_back_as_its_members)
+{
+	px_auto(secret) struct px_secret *members = NULL;
+
+	assert_ok(parse("a\0b\0", 4, &members));
+	assert_string_equal(px_members_get(members, "a"), "b");
+}
+
+TEST(what_is_no_object_has_no_members)
+{
+	struct px_secret *members = NULL;
+
+	assert_ok(parse(NULL, 0, &members));
+	assert_null(members);
+}
+
+TEST(members_that_are_none_are_not_trusted)
+{
+	struct px_secret *members = NULL;
+
+	assert_fails(PX_UNTRUSTED, parse("a\0b", 3, &members), "cannot be understood");
+	assert_fails(PX_UNTRUSTED, parse("\0b\0", 3, &members), "cannot be understood");
+	assert_null(members);
+}
+
+/* A stranger. */
+
+static const char *s3_text;
+static uint64_t s3_status;
+
+static void is_strange(int in, int out)
+{
+	struct px_frame frame = peer_hear(in, PX_FRAME_SESSION);
+	uint64_t op;
+
+	peer_insist(peer_has(&frame, PX_FIELD_URL, "http://minio:9000"));
+	peer_insist(peer_has(&frame, PX_FIELD_CA, "PEM"));
+	peer_insist(peer_lacks(&frame, PX_FIELD_STORE) && peer_lacks(&frame, PX_FIELD_ACS));
+	frame = peer_hear(in, PX_FRAME_REQUEST);
+	peer_seq = frame.seq;
+	peer_insist(px_frame_get_number(&frame, PX_FIELD_OP, &op) == 0 && op == PX_OP_S3);
+	peer_insist(peer_has(&frame, PX_FIELD_PATH, "/?x=y"));
+	peer_insist(peer_has(&frame, PX_FIELD_LINE, "Host: m"));
+	peer_answer(out, s3_status, s3_text);
+}
+
+static enum px_status try_s3(void (*who)(int in, int out), uint64_t status, const char *text)
+{
+	char *lines[] = { (char[]){ "Host: m" }, NULL };
+	const struct px_s3_request request = { .url = (char[]){ "http://minio:9000" },
+					       .target = (char[]){ "/?x=y" },
+					       .headers = lines };
+	px_auto(free) char *ca = strdup(temp_text("bundle", "PEM", 0644));
+
+	peer = who;
+	s3_status = status;
+	s3_text = text;
+	return px_store_try_s3(&request, ca, px_now_ms() + 2000);
+}
+
+TEST(a_stranger_is_handed_the_request_and_nothing_of_the_stores)
+{
+	/* There is a token, and credentials in the environment: they stay where they are. */
+	cache_token("bob", "tok", NULL);
+	assert_ok(try_s3(is_strange, PX_OK, ""));
+}
+
+TEST(a_stranger_fails_in_its_own_words)
+{
+	assert_fails(PX_UNAUTHENTICATED, try_s3(is_strange, PX_UNAUTHENTICATED, "no such key"),
+		     "no such key");
+	assert_fails(PX_UNREACHABLE, try_s3(is_strange, PX_UNREACHABLE, "nobody there"),
+		     "nobody there: check its address");
+	assert_fails(PX_NOMEM, try_s3(is_strange, PX_NOMEM, "x"), "RLIMIT_MEMLOCK");
+}
+
+static void wants_a_login(int in, int out)
+{
+	struct px_frame frame;
+
+	peer_hear(in, PX_FRAME_SESSION);
+	frame = peer_hear(in, PX_FRAME_REQUEST);
+	peer_seq = frame.seq;
+	frame = peer_frame(PX_FRAME_WANT_LOGIN);
+	peer_say(out, &frame);
+	frame = peer_hear(in, PX_FRAME_CREDENTIALS);
+}
+
+TEST(a_stranger_gets_no_login)
+{
+	cache_token("bob", "tok", NULL);
+	assert_fails(PX_UNTRUSTED, try_s3(wants_a_login, PX_OK, ""), "cannot be understood");
+}
+
+static void is_silent(int in, int out)
+{
+	(void)out;
+	peer_hear(in, PX_FRAME_SESSION);
+	peer_hear(in, PX_FRAME_REQUEST);
+	poll(NULL, 0, 60000);
+}
+
+TEST(a_stranger_that_hangs_is_named)
+{
+	assert_fails(PX_UNREACHABLE, try_s3(is_silent, PX_OK, ""),
+		     "the endpoint did not answer in time", "check its address");
+}
+
+static int try_life(void *arg)
+{
+	(void)arg;
+	return (int)try_s3(is_strange, PX_OK, "");
+}
+
 /* Memory. */
+
+TEST(a_stranger_needs_memory)
+{
+	unsigned int n;
+	int r;
+
+	for (n = 0;; n++) {
+		log_forget();
+		no_mmap = (struct fault){ .skip = n, .times = 1, .error = ENOMEM };
+		r = try_life(NULL);
+		if (no_mmap.times)
+			break;
+		assert_int_equal(r, PX_NOMEM);
+		assert_logged("out of memory");
+	}
+	no_mmap.times = 0;
+	assert_int_equal(r, PX_OK);
+	assert_true(n > 2);
+	allocation_fails(4); /* after those of the test's own: the store itself */
+	r = try_life(NULL);
+	allocation_fails(0);
+	assert_int_equal(r, PX_NOMEM);
+}
 
 static int a_whole_life(void *arg)
 {
@@ -1796,6 +1970,14 @@ int main(void)
 		in_world(a_logout_forgets_every_token),
 		in_world(a_logout_without_a_folder_is_fine),
 		in_world(a_logout_that_cannot_remove_says_so),
+		in_world(an_object_comes_back_as_its_members),
+		in_world(what_is_no_object_has_no_members),
+		in_world(members_that_are_none_are_not_trusted),
+		in_world(a_stranger_is_handed_the_request_and_nothing_of_the_stores),
+		in_world(a_stranger_fails_in_its_own_words),
+		in_world(a_stranger_gets_no_login),
+		in_world(a_stranger_that_hangs_is_named),
+		in_world(a_stranger_needs_memory),
 		in_world(every_allocation_may_fail),
 		in_world(locked_memory_may_run_out_at_any_point),
 		in_world(a_service_account_needs_memory),

@@ -14,6 +14,7 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_key \
 	tests/unit/test_file \
 	tests/unit/test_log \
+	tests/unit/test_members \
 	tests/unit/test_config \
 	tests/unit/test_child \
 	tests/unit/test_resolve \
@@ -32,6 +33,8 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_frame \
 	tests/unit/test_account \
 	tests/unit/test_acs \
+	tests/unit/test_cloud \
+	tests/unit/test_sigv4 \
 	tests/unit/test_credentials \
 	tests/unit/test_persist \
 	tests/unit/test_store \
@@ -99,6 +102,11 @@ tests_unit_test_log_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_log_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=write
 tests_unit_test_log_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_members_SOURCES = tests/unit/test_members.c $(unit_support)
+tests_unit_test_members_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_members_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_members_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_config_SOURCES = tests/unit/test_config.c $(unit_support)
 tests_unit_test_config_CPPFLAGS = $(unit_cppflags)
@@ -241,6 +249,17 @@ tests_unit_test_acs_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=EVP_MD_CTX_new -Wl,--wrap=fdopendir -Wl,--wrap=px_now_ms
 tests_unit_test_acs_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
 
+tests_unit_test_cloud_SOURCES = tests/unit/test_cloud.c $(unit_support)
+tests_unit_test_cloud_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_cloud_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=mmap
+tests_unit_test_cloud_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_sigv4_SOURCES = tests/unit/test_sigv4.c $(unit_support)
+tests_unit_test_sigv4_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_sigv4_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=mmap -Wl,--wrap=HMAC -Wl,--wrap=EVP_Digest
+tests_unit_test_sigv4_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_credentials_SOURCES = tests/unit/test_credentials.c $(unit_support)
 tests_unit_test_credentials_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_credentials_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
