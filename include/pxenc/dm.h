@@ -23,6 +23,19 @@ int px_dm_crypt(const char *name, struct px_dm_crypt *ret_crypt) PX_MUST_CHECK;
 /* Parses the parameters of a crypt target's table line, for px_dm_crypt and its tests. -EINVAL. */
 int px_dm_crypt_parse(const char *params, struct px_dm_crypt *ret_crypt) PX_MUST_CHECK;
 
+/*
+ * Frees a mapping that nothing else can free: one that is suspended, or whose disk is gone. What
+ * waits for it gets an I/O error, and what was not written yet is lost. Its table is replaced by
+ * one that answers everything with an error, without flushing and without asking the filesystem
+ * to come to rest, since both would wait for the disk; the key goes with the old table. Then it is
+ * removed: at once, or, if it is open, at its last close.
+ *
+ * It waits for udev no more than for the disk, so that it works when the machine goes down, and
+ * takes two seconds at most. -ENOENT: no such mapping. -ETIMEDOUT: I/O is under way that the disk
+ * neither ends nor fails. Other -errno: device-mapper failed.
+ */
+int px_dm_release(const char *name) PX_MUST_CHECK;
+
 void px_dm_crypt_clear(struct px_dm_crypt *crypt);
 
 static inline void px_dm_crypt_cleanup(struct px_dm_crypt *crypt)

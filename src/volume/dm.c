@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <libdevmapper.h>
+#include "dm-private.h"
 
 #define CONTROL "/dev/mapper/control"
 
@@ -139,12 +139,10 @@ static int read_task(struct dm_task *task, struct px_dm_crypt *ret_crypt)
 	return 0;
 }
 
-static int run_task(struct dm_task *task, const char *name)
+int px_dm_run(struct dm_task *task)
 {
 	int error;
 
-	if (!dm_task_set_name(task, name) || !dm_task_secure_data(task))
-		return -EINVAL;
 	if (dm_task_run(task))
 		return 0;
 	error = dm_task_get_errno(task);
@@ -153,14 +151,14 @@ static int run_task(struct dm_task *task, const char *name)
 	return error != 0 ? -error : -EIO;
 }
 
-static int query(const char *name, struct px_dm_crypt *ret_crypt)
+static int query(const char *name, void *ret_crypt)
 {
 	struct dm_task *task = dm_task_create(DM_DEVICE_TABLE);
 	int r;
 
 	if (!task)
 		return -ENOMEM;
-	r = run_task(task, name);
+	r = dm_task_set_name(task, name) && dm_task_secure_data(task) ? px_dm_run(task) : -EINVAL;
 	if (r == 0)
 		r = read_task(task, ret_crypt);
 	dm_task_destroy(task);
@@ -177,7 +175,7 @@ static void say_nothing(int level, const char *file, int line, int dm_errno, con
 	(void)format;
 }
 
-int px_dm_crypt(const char *name, struct px_dm_crypt *ret_crypt)
+int px_dm_quietly(int (*work)(const char *name, void *arg), const char *name, void *arg)
 {
 	/* While libcryptsetup is in use, it listens to libdevmapper itself. */
 	bool silence = !dm_log_is_non_default();
@@ -188,10 +186,15 @@ int px_dm_crypt(const char *name, struct px_dm_crypt *ret_crypt)
 		return -errno;
 	if (silence)
 		dm_log_with_errno_init(say_nothing);
-	r = query(name, ret_crypt);
+	r = work(name, arg);
 	if (silence)
 		dm_log_with_errno_init(NULL);
 	return r;
+}
+
+int px_dm_crypt(const char *name, struct px_dm_crypt *ret_crypt)
+{
+	return px_dm_quietly(query, name, ret_crypt);
 }
 
 void px_dm_crypt_clear(struct px_dm_crypt *crypt)

@@ -25,6 +25,7 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_luks \
 	tests/unit/test_mapping \
 	tests/unit/test_dm \
+	tests/unit/test_dm_release \
 	tests/unit/test_driver \
 	tests/unit/test_frame \
 	tests/unit/test_acs \
@@ -179,6 +180,16 @@ tests_unit_test_dm_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=dm_task_secure_data -Wl,--wrap=dm_task_run -Wl,--wrap=dm_task_get_errno \
 	-Wl,--wrap=dm_task_get_info -Wl,--wrap=dm_get_next_target -Wl,--wrap=dm_task_destroy
 tests_unit_test_dm_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_dm_release_SOURCES = tests/unit/test_dm_release.c $(unit_support)
+tests_unit_test_dm_release_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_dm_release_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=access -Wl,--wrap=px_child_call -Wl,--wrap=dm_task_create \
+	-Wl,--wrap=dm_task_set_name -Wl,--wrap=dm_task_no_flush -Wl,--wrap=dm_task_skip_lockfs \
+	-Wl,--wrap=dm_task_deferred_remove -Wl,--wrap=dm_task_add_target -Wl,--wrap=dm_task_run \
+	-Wl,--wrap=dm_task_get_errno -Wl,--wrap=dm_task_get_info \
+	-Wl,--wrap=dm_get_next_target -Wl,--wrap=dm_task_destroy -Wl,--wrap=dm_task_update_nodes
+tests_unit_test_dm_release_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_driver_SOURCES = tests/unit/test_driver.c $(unit_support)
 tests_unit_test_driver_CPPFLAGS = $(unit_cppflags)
