@@ -35,13 +35,6 @@ int px_child_start(const char *const argv[], struct px_child *ret_child) PX_MUST
  */
 int px_child_run(const char *const argv[], bool quiet, int *ret_status) PX_MUST_CHECK;
 
-/*
- * A function of ours in a child of its own, for calls that a dead disk can hang: its result, 0 or
- * -errno, or -ETIMEDOUT when it has none by the deadline. Then the child is killed, or, where even
- * that cannot end it, left to init. -EIO: it was killed by somebody else.
- */
-int px_child_call(int (*work)(const void *arg), const void *arg, int64_t deadline) PX_MUST_CHECK;
-
 /* Closes the pipes, waits until the deadline, then kills; reaps. NULL and none are fine. */
 void px_child_end(struct px_child *child, int64_t deadline);
 

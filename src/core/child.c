@@ -207,27 +207,6 @@ static bool ended_by(pid_t pid, int64_t deadline)
 	return r > 0;
 }
 
-int px_child_call(int (*work)(const void *arg), const void *arg, int64_t deadline)
-{
-	pid_t pid = fork();
-	int r;
-
-	if (pid < 0)
-		return -errno;
-	if (pid == 0)
-		_exit(-work(arg));
-	if (!ended_by(pid, deadline)) {
-		kill(pid, SIGKILL);
-		/* One in uninterruptible sleep would hang us as well. */
-		waitpid(pid, NULL, WNOHANG);
-		return -ETIMEDOUT;
-	}
-	r = reap(pid);
-	if (r < 0)
-		return r;
-	return r > 128 ? -EIO : -r;
-}
-
 void px_child_end(struct px_child *child, int64_t deadline)
 {
 	if (!child)

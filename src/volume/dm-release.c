@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 #include "dm-private.h"
-#include "pxenc/child.h"
+#include "pxenc/apart.h"
 #include "pxenc/clock.h"
 #include "pxenc/dm.h"
 
@@ -113,10 +113,10 @@ static int forget_quietly(const void *name)
 
 int px_dm_release(const char *name)
 {
-	int r = px_child_call(release_quietly, name, px_deadline_in(PATIENCE_SECONDS)), cleared = 0;
+	int r = px_apart(release_quietly, name, px_deadline_in(PATIENCE_SECONDS)), cleared = 0;
 
 	if (r < 0)
-		cleared = px_child_call(forget_quietly, name, px_deadline_in(PATIENCE_SECONDS));
+		cleared = px_apart(forget_quietly, name, px_deadline_in(PATIENCE_SECONDS));
 	(void)cleared; /* the first failure is the one to tell */
 	return r;
 }

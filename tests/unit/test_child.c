@@ -715,77 +715,6 @@ TEST(a_child_that_cannot_tell_why_it_failed_ends_with_126)
 	assert_int_equal(status, 126);
 }
 
-/* What a child of ours does, and whom it tells. */
-struct work {
-	int result;
-	int signal;    /* that it dies of; 0: none */
-	int go_on, to; /* a pipe whose end it waits for, and one that it writes to */
-};
-
-static int work(const void *arg)
-{
-	const struct work *work = arg;
-	char byte;
-
-	if (work->to >= 0 && __real_write(work->to, "x", 1) != 1)
-		return -EPIPE;
-	if (work->go_on >= 0 && __real_read(work->go_on, &byte, 1) < 0)
-		return -EPIPE;
-	if (work->signal)
-		raise(work->signal);
-	return work->result;
-}
-
-static int call(struct work what, int64_t deadline)
-{
-	return px_child_call(work, &what, deadline);
-}
-
-TEST(a_function_runs_in_a_child_and_its_result_comes_back)
-{
-	struct work what = { .go_on = -1, .to = -1 };
-
-	assert_int_equal(call(what, px_deadline_in(10)), 0);
-	what.result = -ENOENT;
-	assert_int_equal(call(what, px_deadline_in(10)), -ENOENT);
-	what.result = -EKEYREVOKED;
-	assert_int_equal(call(what, px_deadline_in(10)), -EKEYREVOKED);
-	no_waitpid = (struct fault){ .times = 1, .error = EINTR };
-	assert_int_equal(call(what, px_deadline_in(10)), -EKEYREVOKED);
-}
-
-TEST(a_function_that_does_not_end_is_given_up_at_the_deadline)
-{
-	int hold[2], told[2];
-	struct work what;
-	char byte;
-
-	assert_int_equal(pipe(hold) | pipe(told), 0);
-	what = (struct work){ .go_on = hold[0], .to = told[1] };
-	assert_int_equal(call(what, px_now_ms() + 50), -ETIMEDOUT);
-	close(told[1]);
-	/* It had begun, and is dead: nobody is left who could write to the pipe. */
-	assert_int_equal(__real_read(told[0], &byte, 1), 1);
-	assert_int_equal(__real_read(told[0], &byte, 1), 0);
-	close(told[0]);
-	close(hold[0]);
-	close(hold[1]);
-	__real_waitpid(-1, NULL, 0);
-}
-
-TEST(a_function_whose_child_is_killed_or_cannot_be_had_is_an_error)
-{
-	struct work what = { .go_on = -1, .to = -1, .signal = SIGKILL };
-
-	assert_int_equal(call(what, px_deadline_in(10)), -EIO);
-	no_fork = (struct fault){ .times = 1, .error = EAGAIN };
-	assert_int_equal(call(what, px_deadline_in(10)), -EAGAIN);
-	what.signal = 0;
-	no_waitpid = (struct fault){ .times = 1, .error = ECHILD };
-	assert_int_equal(call(what, px_deadline_in(10)), -ECHILD);
-	__real_waitpid(-1, NULL, 0);
-}
-
 #define child_test(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -826,9 +755,6 @@ int main(void)
 		child_test(a_caller_without_0_1_or_2_runs_programs_that_have_them),
 		child_test(a_caller_without_0_or_1_is_shown_what_a_quiet_program_said),
 		child_test(a_child_that_cannot_tell_why_it_failed_ends_with_126),
-		child_test(a_function_runs_in_a_child_and_its_result_comes_back),
-		child_test(a_function_that_does_not_end_is_given_up_at_the_deadline),
-		child_test(a_function_whose_child_is_killed_or_cannot_be_had_is_an_error),
 	};
 
 	const char *preloaded = getenv("LD_PRELOAD");

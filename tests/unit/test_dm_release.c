@@ -6,7 +6,7 @@
 
 #include <libdevmapper.h>
 
-#include "pxenc/child.h"
+#include "pxenc/apart.h"
 #include "pxenc/dm.h"
 
 #define NAME "pxenc-x"
@@ -24,13 +24,13 @@ static struct {
 	/* Of the task under way. */
 	int type;
 	bool noflush, nolockfs, deferred;
-	unsigned int calls; /* of px_child_call */
+	unsigned int calls; /* of px_apart */
 } kernel;
 
 static struct dm_task *const the_task = (struct dm_task *)&kernel;
 
 int __wrap_access(const char *path, int mode);
-int __wrap_px_child_call(int (*work)(const void *arg), const void *arg, int64_t deadline);
+int __wrap_px_apart(int (*work)(const void *arg), const void *arg, int64_t deadline);
 struct dm_task *__wrap_dm_task_create(int type);
 int __wrap_dm_task_set_name(struct dm_task *task, const char *name);
 int __wrap_dm_task_no_flush(struct dm_task *task);
@@ -61,7 +61,7 @@ int __wrap_access(const char *path, int mode)
 }
 
 /* In this very process, where what it does can be seen. */
-int __wrap_px_child_call(int (*work)(const void *arg), const void *arg, int64_t deadline)
+int __wrap_px_apart(int (*work)(const void *arg), const void *arg, int64_t deadline)
 {
 	int r;
 

@@ -4,6 +4,7 @@
 # wrapped (ld --wrap), so that every error path runs.
 
 unit_tests = tests/unit/test_status \
+	tests/unit/test_apart \
 	tests/unit/test_clock \
 	tests/unit/test_strv \
 	tests/unit/test_path \
@@ -109,6 +110,13 @@ tests_unit_test_child_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=getppid -Wl,--wrap=open -Wl,--wrap=dup2 -Wl,--wrap=write -Wl,--wrap=_exit
 tests_unit_test_child_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 
+tests_unit_test_apart_SOURCES = tests/unit/test_apart.c $(unit_support)
+tests_unit_test_apart_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_apart_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=fork -Wl,--wrap=__gcov_fork -Wl,--wrap=waitpid -Wl,--wrap=poll \
+	-Wl,--wrap=syscall -Wl,--wrap=_exit
+tests_unit_test_apart_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
 tests_unit_test_resolve_SOURCES = tests/unit/test_resolve.c src/resolve.c $(unit_support)
 tests_unit_test_resolve_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_resolve_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
@@ -184,7 +192,7 @@ tests_unit_test_dm_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIB
 tests_unit_test_dm_release_SOURCES = tests/unit/test_dm_release.c $(unit_support)
 tests_unit_test_dm_release_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_dm_release_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
-	-Wl,--wrap=access -Wl,--wrap=px_child_call -Wl,--wrap=dm_task_create \
+	-Wl,--wrap=access -Wl,--wrap=px_apart -Wl,--wrap=dm_task_create \
 	-Wl,--wrap=dm_task_set_name -Wl,--wrap=dm_task_no_flush -Wl,--wrap=dm_task_skip_lockfs \
 	-Wl,--wrap=dm_task_deferred_remove -Wl,--wrap=dm_task_add_target -Wl,--wrap=dm_task_run \
 	-Wl,--wrap=dm_task_get_errno -Wl,--wrap=dm_task_get_info \

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "pxenc/apart.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "pxenc/clock.h"
+
+/* Waits for the process to end without reaping it. 0, -ETIMEDOUT or -errno. */
+static int await(pid_t pid, int64_t deadline)
+{
+	px_auto(fd) int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd fd = { .fd = pidfd, .events = POLLIN };
+	int r;
+
+	if (pidfd < 0)
+		return -errno;
+	do
+		r = poll(&fd, 1, px_deadline_left(deadline));
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return -errno;
+	return r == 0 ? -ETIMEDOUT : 0;
+}
+
+static int reap(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+}
+
+int px_apart(int (*work)(const void *arg), const void *arg, int64_t deadline)
+{
+	pid_t pid = fork();
+	int r;
+
+	if (pid < 0)
+		return -errno;
+	if (pid == 0)
+		_exit(-work(arg));
+	r = await(pid, deadline);
+	if (r == 0)
+		return reap(pid);
+	kill(pid, SIGKILL);
+	/* One in uninterruptible sleep would hang us as well. */
+	waitpid(pid, NULL, WNOHANG);
+	return r;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "support.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "pxenc/apart.h"
+#include "pxenc/clock.h"
+
+static struct fault no_fork, no_waitpid, no_poll, no_syscall;
+
+pid_t __real_fork(void);
+pid_t __wrap_fork(void);
+pid_t __wrap___gcov_fork(void);
+pid_t __real_waitpid(pid_t pid, int *status, int options);
+pid_t __wrap_waitpid(pid_t pid, int *status, int options);
+int __real_poll(struct pollfd *fds, nfds_t n, int timeout);
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, long a, long b);
+void __real__exit(int status) __attribute__((noreturn));
+void __wrap__exit(int status) __attribute__((noreturn));
+void __gcov_dump(void) __attribute__((weak));
+
+pid_t __wrap_fork(void)
+{
+	return fault_hits(&no_fork) ? -1 : __real_fork();
+}
+
+/* What gcc makes of fork with --coverage. */
+pid_t __wrap___gcov_fork(void)
+{
+	return __wrap_fork();
+}
+
+pid_t __wrap_waitpid(pid_t pid, int *status, int options)
+{
+	return fault_hits(&no_waitpid) ? -1 : __real_waitpid(pid, status, options);
+}
+
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+	return fault_hits(&no_poll) ? -1 : __real_poll(fds, n, timeout);
+}
+
+long __wrap_syscall(long number, long a, long b)
+{
+	return fault_hits(&no_syscall) ? -1 : __real_syscall(number, a, b);
+}
+
+/* A child that ends here has counted lines too. */
+void __wrap__exit(int status)
+{
+	if (__gcov_dump)
+		__gcov_dump();
+	__real__exit(status);
+}
+
+static int begin(void **state)
+{
+	(void)state;
+	no_fork = no_waitpid = no_poll = no_syscall = (struct fault){ 0 };
+	return 0;
+}
+
+/* No child is left, zombies included. One that was given up ends in a moment. */
+static int end(void **state)
+{
+	(void)state;
+	while (__real_waitpid(-1, NULL, 0) > 0)
+		;
+	return errno != ECHILD;
+}
+
+/* What the child does, and whom it tells. */
+struct work {
+	int result;
+	int signal;    /* that it dies of; 0: none */
+	int go_on, to; /* a pipe whose end it waits for, and one that it writes to; -1: none */
+};
+
+static int work(const void *arg)
+{
+	const struct work *work = arg;
+	char byte;
+
+	if (work->to >= 0 && write(work->to, "x", 1) != 1)
+		return -EPIPE;
+	if (work->go_on >= 0 && read(work->go_on, &byte, 1) < 0)
+		return -EPIPE;
+	if (work->signal)
+		raise(work->signal);
+	return work->result;
+}
+
+static int call(struct work what, int64_t deadline)
+{
+	return px_apart(work, &what, deadline);
+}
+
+TEST(a_function_runs_in_a_child_and_its_result_comes_back)
+{
+	struct work what = { .go_on = -1, .to = -1 };
+
+	assert_int_equal(call(what, px_deadline_in(10)), 0);
+	what.result = -ENOENT;
+	assert_int_equal(call(what, PX_FOREVER), -ENOENT);
+	what.result = -EHWPOISON; /* the largest there is */
+	no_waitpid = (struct fault){ .times = 1, .error = EINTR };
+	no_poll = (struct fault){ .times = 1, .error = EINTR };
+	assert_int_equal(call(what, px_deadline_in(10)), -EHWPOISON);
+}
+
+TEST(a_function_that_does_not_end_is_given_up_at_the_deadline_and_killed)
+{
+	int hold[2], told[2];
+	struct work what;
+	char byte;
+
+	assert_int_equal(pipe(hold) | pipe(told), 0);
+	what = (struct work){ .go_on = hold[0], .to = told[1] };
+	assert_int_equal(call(what, px_now_ms() + 50), -ETIMEDOUT);
+	close(told[1]);
+	/* Nobody is left who could write to the pipe. */
+	while (read(told[0], &byte, 1) > 0)
+		;
+	close(told[0]);
+	close(hold[0]);
+	close(hold[1]);
+}
+
+TEST(a_child_that_cannot_be_watched_is_killed)
+{
+	int hold[2];
+	struct work what = { .to = -1 };
+
+	assert_int_equal(pipe(hold), 0);
+	what.go_on = hold[0];
+	no_syscall = (struct fault){ .times = 1, .error = ENOSYS };
+	assert_int_equal(call(what, PX_FOREVER), -ENOSYS);
+	no_poll = (struct fault){ .times = 1, .error = ENOMEM };
+	assert_int_equal(call(what, PX_FOREVER), -ENOMEM);
+	close(hold[0]);
+	close(hold[1]);
+}
+
+TEST(a_child_that_was_killed_or_cannot_be_had_or_reaped_is_an_error)
+{
+	struct work what = { .go_on = -1, .to = -1, .signal = SIGKILL };
+
+	assert_int_equal(call(what, px_deadline_in(10)), -EIO);
+	no_fork = (struct fault){ .times = 1, .error = EAGAIN };
+	assert_int_equal(call(what, px_deadline_in(10)), -EAGAIN);
+	what.signal = 0;
+	no_waitpid = (struct fault){ .times = 1, .error = ECHILD };
+	assert_int_equal(call(what, px_deadline_in(10)), -ECHILD);
+}
+
+#define TESTED(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TESTED(a_function_runs_in_a_child_and_its_result_comes_back),
+		TESTED(a_function_that_does_not_end_is_given_up_at_the_deadline_and_killed),
+		TESTED(a_child_that_cannot_be_watched_is_killed),
+		TESTED(a_child_that_was_killed_or_cannot_be_had_or_reaped_is_an_error),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
