@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "pxenc/cleanup.h"
 #include "pxenc/status.h"
 
 /*
@@ -36,6 +37,9 @@ int px_mapping_by_name(const char *name, struct px_mapping *ret_mapping);
 int px_mapping_by_slave(dev_t slave, struct px_mapping *ret_mapping);
 
 bool px_mapping_is_luks(const struct px_mapping *mapping);
+
+/* Whether a LUKS mapping was made from a header with this uuid. */
+bool px_mapping_has_uuid(const struct px_mapping *mapping, const char *uuid);
 
 void px_mapping_clear(struct px_mapping *mapping);
 void px_mapping_list_free(struct px_mapping **list, size_t count);

@@ -1,42 +1,59 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-#include <errno.h>
-#include <string.h>
-
+#include "close-force.h"
 #include "pxenc/cmd.h"
 #include "pxenc/find.h"
 #include "pxenc/log.h"
 #include "pxenc/luks.h"
-#include "pxenc/mapping.h"
 
-static enum px_status close_mapping(const char *what, bool deferred)
+struct arguments {
+	bool deferred, force;
+	const char *what;
+};
+
+static enum px_status parse(int argc, char **argv, struct arguments *args)
+{
+	static const struct option longs[] = { PX_COMMON_OPTIONS,
+					       { "deferred", no_argument, NULL, 'd' },
+					       { "force", no_argument, NULL, 'f' },
+					       { NULL, 0, NULL, 0 } };
+	int c;
+
+	while ((c = px_next_option("close", argc, argv, "", longs)) != -1) {
+		if (c == 'd')
+			args->deferred = true;
+		else if (c == 'f')
+			args->force = true;
+		else
+			return PX_USAGE;
+	}
+	if (argc - optind != 1 || (args->deferred && args->force))
+		return px_usage("close");
+	args->what = argv[optind];
+	return PX_OK;
+}
+
+static enum px_status close_mapping(const struct arguments *args)
 {
 	px_auto(mapping) struct px_mapping mapping = { 0 };
-	int r;
+	enum px_status st;
 
-	r = px_find_mapping(what, &mapping);
-	if (r == -ENOENT)
-		return px_fail(PX_NO_VOLUME, "%s is not open: there is no mapping of it", what);
-	if (r < 0)
-		return px_fail(PX_NO_VOLUME, "cannot look at %s: %s", what, strerror(-r));
-	if (!px_mapping_is_luks(&mapping))
-		return px_fail(PX_NO_VOLUME, "the mapping %s is not a LUKS volume", mapping.name);
-	return px_luks_deactivate(mapping.name, deferred);
+	st = px_find_volume(args->what, &mapping);
+	if (st)
+		return st;
+	if (args->force)
+		return px_close_force(&mapping);
+	if (mapping.suspended)
+		return px_fail(PX_BUSY,
+			       "%s is suspended: pxenc resume %s first, or close it with --force",
+			       mapping.name, mapping.name);
+	return px_luks_deactivate(mapping.name, args->deferred);
 }
 
 enum px_status px_cmd_close(int argc, char **argv)
 {
-	static const struct option longs[] = { PX_COMMON_OPTIONS,
-					       { "deferred", no_argument, NULL, 'd' },
-					       { NULL, 0, NULL, 0 } };
-	bool deferred = false;
-	int c;
+	struct arguments args = { .what = NULL };
+	enum px_status st;
 
-	while ((c = px_next_option("close", argc, argv, "", longs)) != -1) {
-		if (c != 'd')
-			return PX_USAGE;
-		deferred = true;
-	}
-	if (argc - optind != 1)
-		return px_usage("close");
-	return close_mapping(argv[optind], deferred);
+	st = parse(argc, argv, &args);
+	return st ? st : close_mapping(&args);
 }
