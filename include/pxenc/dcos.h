@@ -90,6 +90,9 @@ int px_dcos_parse_portworx(const char *value, size_t len, const char *path,
 /* Whether an error's body is a JSON object whose description has this text. */
 bool px_dcos_error_says(const char *body, size_t len, const char *text);
 
+/* Whether an error's body is as the API's own are: a JSON object with a title and a description. */
+bool px_dcos_is_error(const char *body, size_t len);
+
 /* The "exp" claim of a JWT, unverified: seconds since 1970, 0 when it has none that is sane. */
 int64_t px_jwt_expiry(const char *jwt, size_t len);
 
