@@ -27,6 +27,7 @@ enum px_status px_cmd_close(int argc, char **argv);
 enum px_status px_cmd_resize(int argc, char **argv);
 enum px_status px_cmd_suspend(int argc, char **argv);
 enum px_status px_cmd_resume(int argc, char **argv);
+enum px_status px_cmd_guard(int argc, char **argv);
 enum px_status px_cmd_status(int argc, char **argv);
 enum px_status px_cmd_login(int argc, char **argv);
 enum px_status px_cmd_logout(int argc, char **argv);

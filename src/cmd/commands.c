@@ -16,6 +16,8 @@ const struct px_command px_commands[] = {
 	  px_cmd_suspend },
 	{ "resume", "NAME|DEVICE [-o OPTIONS]", "fetch the key again, and let the I/O go on",
 	  px_cmd_resume },
+	{ "guard", "[--interval SECONDS]",
+	  "suspend the volumes whose secrets the store withdraws; a service", px_cmd_guard },
 	{ "status", "[NAME|DEVICE …] [--json]", "show what is open, and how", px_cmd_status },
 	{ "secrets dcos login", "--username U [--password P | --password-stdin] [--base-path B]",
 	  "log this machine in to DC/OS, until the token expires or the machine restarts",

@@ -70,7 +70,10 @@ static int check_swap(const struct px_stack *stack, char *line, char **ret_what)
 	r = line[0] == '/' ? swaps_on(stack, line) : 0;
 	if (r <= 0)
 		return r;
-	return asprintf(ret_what, "the swap %s", line) < 0 ? -ENOMEM : 0;
+	if (asprintf(ret_what, "the swap %s", line) >= 0)
+		return 0;
+	*ret_what = NULL;
+	return -ENOMEM;
 }
 
 static void file_cleanup(FILE **file)
