@@ -49,8 +49,8 @@ _pxenc_value() {
 		;;
 	--sector-size) _pxenc_list 512 1024 2048 4096 ;;
 	-o | --options) _pxenc_list secret= cluster_key name= ro discard timeout= ;;
-	--value-file) compgen -f -- "$2" ;;
-	--secret | --label | --username | --password | --base-path | --value) ;;
+	--value-file | --key-file) compgen -f -- "$2" ;;
+	--secret | --present-secret | --label | --username | --password | --base-path | --value) ;;
 	*) return 1 ;;
 	esac
 }
@@ -59,11 +59,16 @@ _pxenc_value() {
 _pxenc_words() {
 	local options=(--help --verbose)
 	case $1 in
-	'') options=(format open close status secrets --help --version) ;;
+	'') options=(format open close status enroll rotate secrets --help --version) ;;
 	format)
 		options+=(--secret --cluster-key --generate --fstype --auto --label --cipher
-			--sector-size --force)
+			--sector-size --recovery-key --force)
 		;;
+	enroll)
+		options+=(--secret --cluster-key --generate --key-file --present-secret
+			--recovery-key --auto)
+		;;
+	rotate) options+=(--secret --cluster-key --generate --keep-old --reencrypt --force) ;;
 	open) options+=(--options --test) ;;
 	close) options+=(--deferred) ;;
 	status | 'secrets list') options+=(--json) ;;
@@ -86,7 +91,7 @@ _pxenc_arguments() {
 	fi
 	case $1 in
 	'' | secrets | 'secrets dcos') _pxenc_words "$1" ;;
-	format | open) _pxenc_devices "${2:-/dev/}" ;;
+	format | open | enroll | rotate) _pxenc_devices "${2:-/dev/}" ;;
 	close | status)
 		_pxenc_mappings
 		[[ $2 != */* ]] || _pxenc_devices "$2"

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "pxenc/clock.h"
+#include "pxenc/helpers.h"
 #include "pxenc/key.h"
 #include "pxenc/log.h"
 #include "pxenc/luks.h"
@@ -26,6 +27,7 @@ struct job {
 	const struct px_options *options;
 	struct px_luks *luks; /* its header, loaded and let through */
 	dev_t devno;
+	int lock;		 /* on a volume whose volume key is being changed; -1: none */
 	char *name;		 /* that the mapping is to have */
 	struct px_choice choice; /* of the secret */
 	struct px_secret *key;
@@ -37,6 +39,7 @@ static void job_cleanup(struct job *job)
 	px_choice_clear(&job->choice);
 	free(job->name);
 	px_luks_free(&job->luks);
+	px_fd_cleanup(&job->lock);
 }
 
 /* Only a block device can carry a mapping; a plain file can be tested. */
@@ -136,6 +139,8 @@ static enum px_status header(struct job *job, bool test, struct px_unlocked *unl
 		st = name_mapping(job);
 	if (!st)
 		st = look_for_mapping(job, unlocked);
+	if (!st && px_luks_is_reencrypting(job->luks))
+		st = px_helpers_settle(job->device, job->devno, unlocked->name, &job->lock);
 	return st;
 }
 
@@ -225,13 +230,18 @@ enum px_status px_unlock(const char *device, const struct px_config *config,
 	/* A link of /dev/disk that moves while we wait for the store must not move us. */
 	px_auto(free) char *canonical = realpath(device, NULL);
 	__attribute__((cleanup(job_cleanup))) struct job job = {
-		.device = canonical ? canonical : device, .config = config, .options = options
+		.device = canonical ? canonical : device,
+		.config = config,
+		.options = options,
+		.lock = -1,
 	};
 	int64_t since = px_now_us();
 	enum px_status st;
 
 	st = header(&job, test, ret_unlocked);
 	px_stage("header", &since);
+	if (st)
+		px_unlocked_clear(ret_unlocked);
 	if (st || ret_unlocked->name)
 		return st;
 	st = fetch(&job);

@@ -92,6 +92,12 @@ dcosd_stop() {
     return 0
 }
 
+# dcosd_control NAME ACTION [BODY]: save or restore its secrets, or put faults in place of its own.
+dcosd_control() {
+    local url="DCOSD_URL_$1"
+    curl -sSf --max-time 20 --cacert "$T_DIR/certs/ca.crt" --data-binary "${3-}" "${!url}/stand-in/$2"
+}
+
 # requests NAME PATTERN: how many lines of the server's log match.
 requests() { grep -cE -- "$2" "$T_DIR/$1.log" || true; }
 

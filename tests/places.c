@@ -5,11 +5,14 @@
 
 /*
  * For the copy of pxenc that the tests run from the build folder, never installed: the
- * pxenc-fetch beside it, and a folder for ACS tokens of each test's own.
+ * pxenc-fetch beside it, or a program in its place that starts it, and a folder for ACS tokens of
+ * each test's own.
  */
 const char *px_place_fetch(void)
 {
-	return BUILD "/pxenc-fetch";
+	const char *fetch = getenv("PXENC_TEST_FETCH");
+
+	return fetch ? fetch : BUILD "/pxenc-fetch";
 }
 
 const char *px_place_run(void)

@@ -32,6 +32,8 @@ enum px_status px_cmd_status(int argc, char **argv);
 enum px_status px_cmd_login(int argc, char **argv);
 enum px_status px_cmd_logout(int argc, char **argv);
 enum px_status px_cmd_set_cluster_key(int argc, char **argv);
+enum px_status px_cmd_enroll(int argc, char **argv);
+enum px_status px_cmd_rotate(int argc, char **argv);
 enum px_status px_cmd_secret_create(int argc, char **argv);
 enum px_status px_cmd_secret_update(int argc, char **argv);
 enum px_status px_cmd_secret_get(int argc, char **argv);
@@ -64,5 +66,9 @@ enum px_status px_confirm(const char *question);
 
 /* Asks for a secret on a terminal without echo. PX_USAGE where there is none. */
 enum px_status px_prompt_secret(const char *prompt, struct px_secret **ret_secret);
+
+/* The bytes of a file, as they are; "-" is standard input. PX_USAGE: it cannot be read, or has more
+ * than max bytes. */
+enum px_status px_read_value(const char *file, size_t max, struct px_secret **ret_value);
 
 #endif

@@ -45,6 +45,9 @@ int px_dm_suspend(const char *name) PX_MUST_CHECK;
  */
 int px_dm_release(const char *name) PX_MUST_CHECK;
 
+/* Removes a mapping that nobody uses, without waiting. -EBUSY: somebody does. -ENOENT. -errno. */
+int px_dm_remove(const char *name) PX_MUST_CHECK;
+
 void px_dm_crypt_clear(struct px_dm_crypt *crypt);
 
 static inline void px_dm_crypt_cleanup(struct px_dm_crypt *crypt)

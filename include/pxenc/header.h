@@ -25,12 +25,15 @@ struct px_header {
 	unsigned int sector_size; /* bytes */
 	struct px_token *token;	  /* ours; NULL: the volume has none */
 	int token_id;		  /* LUKS2 token number, -1 with no token */
+	bool reencrypting;	  /* its data is being written anew, under another volume key */
 };
 
 /*
  * Checks a LUKS2 header's JSON (as crypt_dump_json gives it): one segment, type crypt, dynamic
  * size, sane offset, cipher one of ours for segment and keyslots, known PBKDFs of bounded cost,
- * one digest, no requirement, known flags, at most one token of ours, and that one parses.
+ * one digest for it, known flags, at most one token of ours, and that one parses. No requirement
+ * but that of a reencryption which our token says is under way; then there are segments of both
+ * volume keys, alike in all else.
  * device_size in bytes bounds the offsets. PX_BAD_HEADER names what was refused.
  */
 enum px_status px_header_check(const char *json, size_t len, uint64_t device_size,

@@ -26,6 +26,19 @@ int px_key_generate(struct px_secret **ret_key) PX_MUST_CHECK;
 
 bool px_key_is_generated(const struct px_secret *key);
 
+/*
+ * A recovery key is kept by people, not by the store: 240 bits as eight groups of six characters
+ * ("recover-4f2xqa-…"), none of which is mistaken for another. It does not seal, but it is random
+ * as well, and says so.
+ */
+#define PX_KEY_RECOVERY_PREFIX "recover"
+#define PX_KEY_RECOVERY_LEN (sizeof(PX_KEY_RECOVERY_PREFIX) - 1 + 8 * 7)
+
+int px_key_generate_recovery(struct px_secret **ret_key) PX_MUST_CHECK;
+
+/* Generated, or a recovery key: a cheap PBKDF is enough for it. */
+bool px_key_is_random(const struct px_secret *key);
+
 /* Usable to open a volume: not empty. `path` is for the message. PX_USAGE otherwise. */
 enum px_status px_key_check(const struct px_secret *key, const char *path) PX_MUST_CHECK;
 

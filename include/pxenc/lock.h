@@ -12,4 +12,7 @@
  */
 enum px_status px_lock_device(const char *device, char **ret_path, int *ret_fd);
 
+/* The same, silently, for a path without links. -EBUSY: another pxenc is changing it; -errno. */
+int px_lock_try(const char *path, int *ret_fd);
+
 #endif

@@ -96,9 +96,12 @@ unsigned int px_luks_count_slots(const struct px_luks *luks);
 int px_luks_free_slot(const struct px_luks *luks);
 
 /* Opens a keyslot (-1: whichever the key opens) and returns its number; the volume key is the
- * caller's. Silent: -EPERM, the key does not open it; -ENOMEM; other -errno. */
+ * caller's. Silent: -EPERM, the key does not open it, or it is not there; -ENOMEM; other -errno. */
 int px_luks_open_slot(struct px_luks *luks, int slot, const struct px_secret *key,
 		      struct px_secret **ret_volume_key) PX_MUST_CHECK;
+
+/* The keyslot of a volume key that enciphers nothing (yet), which this key opens; -1: none. */
+int px_luks_unbound_slot(struct px_luks *luks, const struct px_secret *key);
 
 enum px_status px_luks_add_slot(struct px_luks *luks, int slot, const struct px_secret *volume_key,
 				const struct px_secret *key) PX_MUST_CHECK;
@@ -108,6 +111,29 @@ enum px_status px_luks_destroy_slot(struct px_luks *luks, int slot) PX_MUST_CHEC
  * is a generated one, and with none otherwise; token->seal is not looked at. */
 enum px_status px_luks_set_token(struct px_luks *luks, const struct px_token *token,
 				 const struct px_secret *key) PX_MUST_CHECK;
+
+/*
+ * The volume key changed, and all data with it. First the LUKS2 token says so and names the
+ * keyslots of both volume keys, the new one's as second; then it runs until it is done or stopped.
+ * When it is done, libcryptsetup has destroyed every keyslot of the old volume key, other people's
+ * too. name: the volume's mapping; NULL: it is not mapped.
+ */
+
+/* Whether the header says that a reencryption has begun and is not done. */
+bool px_luks_is_reencrypting(const struct px_luks *luks);
+
+/* A keyslot for a new volume key, which the same key opens. */
+enum px_status px_luks_add_volume_key(struct px_luks *luks, int slot,
+				      const struct px_secret *key) PX_MUST_CHECK;
+
+/* done and size in bytes; false: stop here. */
+typedef bool px_luks_progress(uint64_t done, uint64_t size, void *arg);
+
+/* Begins it or goes on with it, in a context that has not done so before. PX_BUSY: mappings of a
+ * run that was interrupted are in use. */
+enum px_status px_luks_reencrypt(struct px_luks *luks, const char *name,
+				 const struct px_secret *key, px_luks_progress *progress, void *arg,
+				 bool *ret_stopped) PX_MUST_CHECK;
 
 /* The subsystem label, by which udev and people see whose the volume is. */
 enum px_status px_luks_set_subsystem(struct px_luks *luks) PX_MUST_CHECK;

@@ -17,7 +17,7 @@ struct px_mapping {
 	char *name;	  /* /dev/mapper/NAME */
 	char *dm_uuid;	  /* CRYPT-LUKS2-<32 hex digits>-NAME */
 	dev_t devno;	  /* of the mapping */
-	dev_t slave;	  /* of the device below; 0 when there is none or more than one */
+	dev_t slave;	  /* of the device below (helpers left out); 0: none, or more than one */
 	char *slave_name; /* "sdb", or NULL */
 	bool suspended;
 	bool readonly;
@@ -35,6 +35,10 @@ int px_mapping_by_name(const char *name, struct px_mapping *ret_mapping);
 
 /* The LUKS mapping whose only slave is this device. -ENOENT: none. */
 int px_mapping_by_slave(dev_t slave, struct px_mapping *ret_mapping);
+
+/* What libcryptsetup puts between a volume's mapping and this device while the data is written
+ * anew; a process that was killed leaves it there. Sorted, as px_mapping_list. */
+int px_mapping_helpers(dev_t slave, struct px_mapping **ret_list, size_t *ret_count);
 
 bool px_mapping_is_luks(const struct px_mapping *mapping);
 

@@ -17,8 +17,11 @@
  * While the key is changed it has one member more, and never both: "next" until the new key is
  * the volume's, "old" from then on until the old one is gone.
  *
- *    "next":{"slot":1,"secret":"volumes/UUID/2"}
+ *    "next":{"slot":1,"secret":"volumes/UUID/2","keep":false}
  *    "old":{"slot":0,"secret":"volumes/UUID/1","keep":false}
+ *
+ * While the volume key is changed, "reencrypt" is true, and the token names the keyslots of both
+ * volume keys, which the same secret opens.
  */
 #define PX_TOKEN_TYPE "pxenc"
 #define PX_TOKEN_VERSION 1
@@ -27,11 +30,13 @@
 struct px_token_other {
 	int keyslot;  /* not the token's own; it may not be there (any more) */
 	char *secret; /* NULL: there is no change under way */
-	bool keep;    /* of an old one: its secret is to stay in the store */
+	bool keep;    /* the old key's secret is to stay in the store */
 };
 
 struct px_token {
 	int keyslot;	/* the keyslot that the secret opens */
+	bool reencrypt; /* the volume key is being changed */
+	int second;	/* then: the keyslot of the new volume key; -1: none (any more) */
 	char *store;	/* "default" */
 	char *secret;	/* relative to the base path, px_path_may_be_key */
 	bool auto_open; /* boot may open the volume */

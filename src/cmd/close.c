@@ -2,6 +2,7 @@
 #include "close-force.h"
 #include "pxenc/cmd.h"
 #include "pxenc/find.h"
+#include "pxenc/helpers.h"
 #include "pxenc/log.h"
 #include "pxenc/luks.h"
 
@@ -46,7 +47,11 @@ static enum px_status close_mapping(const struct arguments *args)
 		return px_fail(PX_BUSY,
 			       "%s is suspended: pxenc resume %s first, or close it with --force",
 			       mapping.name, mapping.name);
-	return px_luks_deactivate(mapping.name, args->deferred);
+	st = px_luks_deactivate(mapping.name, args->deferred);
+	/* What a killed reencryption left below it is in nobody's way, but the next open's. */
+	if (!st && !args->deferred && px_helpers_clear(mapping.slave) < 0)
+		px_warn("%s: a mapping below it is left: see dmsetup ls --tree", args->what);
+	return st;
 }
 
 enum px_status px_cmd_close(int argc, char **argv)

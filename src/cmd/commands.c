@@ -5,7 +5,8 @@
 const struct px_command px_commands[] = {
 	{ "format",
 	  "DEVICE [--secret PATH | --cluster-key | --generate] [--fstype TYPE] [--auto]\n"
-	  "                    [--label L] [--cipher C] [--sector-size N] [--force]",
+	  "                    [--label L] [--cipher C] [--sector-size N] [--recovery-key] "
+	  "[--force]",
 	  "make DEVICE an encrypted volume whose key lies in the store", px_cmd_format },
 	{ "open", "DEVICE [NAME] [-o OPTIONS] [--test]",
 	  "unlock a volume as /dev/mapper/NAME, or only prove its key", px_cmd_open },
@@ -19,6 +20,14 @@ const struct px_command px_commands[] = {
 	{ "guard", "[--interval SECONDS]",
 	  "suspend the volumes whose secrets the store withdraws; a service", px_cmd_guard },
 	{ "status", "[NAME|DEVICE …] [--json]", "show what is open, and how", px_cmd_status },
+	{ "enroll",
+	  "DEVICE [--secret PATH | --cluster-key | --generate] [--recovery-key] [--auto]\n"
+	  "                    [--key-file F | --present-secret PATH]",
+	  "take over a LUKS2 volume that was made elsewhere", px_cmd_enroll },
+	{ "rotate",
+	  "DEVICE [--secret PATH | --cluster-key | --generate] [--keep-old]\n"
+	  "                    [--reencrypt [--force]]",
+	  "change the key of a volume, open or not", px_cmd_rotate },
 	{ "secrets dcos login", "--username U [--password P | --password-stdin] [--base-path B]",
 	  "log this machine in to DC/OS, until the token expires or the machine restarts",
 	  px_cmd_login },

@@ -10,6 +10,7 @@
 #include "pxenc/log.h"
 #include "pxenc/luks.h"
 #include "pxenc/new-key.h"
+#include "pxenc/recovery.h"
 #include "pxenc/signals.h"
 
 #define UUID_TEXT 37
@@ -21,7 +22,7 @@ struct arguments {
 	const char *label;
 	const char *cipher;
 	unsigned int sector_size;
-	bool auto_open, force;
+	bool auto_open, recovery, force;
 };
 
 /* Everything that is decided before the device is touched. */
@@ -83,6 +84,9 @@ static enum px_status take_option(struct arguments *args, int c)
 	case 'a':
 		args->auto_open = true;
 		return PX_OK;
+	case 'r':
+		args->recovery = true;
+		return PX_OK;
 	case 'l':
 		args->label = optarg;
 		return PX_OK;
@@ -107,6 +111,7 @@ static enum px_status parse(int argc, char **argv, struct arguments *args)
 					       { "generate", no_argument, NULL, 'g' },
 					       { "fstype", required_argument, NULL, 't' },
 					       { "auto", no_argument, NULL, 'a' },
+					       { "recovery-key", no_argument, NULL, 'r' },
 					       { "label", required_argument, NULL, 'l' },
 					       { "cipher", required_argument, NULL, 'c' },
 					       { "sector-size", required_argument, NULL, 'z' },
@@ -261,6 +266,10 @@ static enum px_status format(const struct arguments *args)
 	if (st)
 		return st;
 	report(args, &plan);
+	if (args->recovery)
+		st = px_recovery_add(luks, 0, plan.key.key);
+	if (st)
+		return st;
 	return args->fstype ? make_filesystem(args, &plan, luks) : PX_OK;
 }
 

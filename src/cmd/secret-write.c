@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,22 +30,6 @@ static enum px_status take_value(struct arguments *args, char *text)
 	return PX_OK;
 }
 
-static enum px_status take_file(struct arguments *args, const char *file)
-{
-	px_auto(fd) int fd = -1;
-	int r;
-
-	fd = strcmp(file, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
-				    : open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	r = fd < 0 ? -errno : px_secret_read(fd, VALUE_MAX, &args->value);
-	if (r == -ENOMEM)
-		return px_nomem();
-	if (r < 0)
-		return px_fail(PX_USAGE, "cannot read the value from '%s': %s", file,
-			       r == -E2BIG ? "a secret holds 1 MiB at most" : strerror(-r));
-	return PX_OK;
-}
-
 static enum px_status take_option(struct arguments *args, int c)
 {
 	if (c == 'F') {
@@ -60,7 +43,7 @@ static enum px_status take_option(struct arguments *args, int c)
 	if (c == 'v' + 256)
 		return take_value(args, optarg);
 	if (c == 'f')
-		return take_file(args, optarg);
+		return px_read_value(optarg, VALUE_MAX, &args->value);
 	args->generate = true;
 	return PX_OK;
 }

@@ -102,6 +102,11 @@ static enum px_status take_key(const struct px_mapping *mapping)
 	r = px_dm_suspend(mapping->name);
 	if (r == -ENOMEM)
 		return px_nomem();
+	if (r == -EINVAL)
+		return px_fail(PX_BUSY,
+			       "%s cannot be suspended: its table is none that has one key: is it "
+			       "being reencrypted?",
+			       mapping->name);
 	return r < 0 ? px_fail(PX_KERNEL, "%s cannot be suspended: %s", mapping->name, strerror(-r))
 		     : PX_OK;
 }

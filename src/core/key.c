@@ -9,7 +9,13 @@
 
 #define RANDOM_BYTES 64
 
+#define RECOVERY_GROUPS 8
+#define RECOVERY_GROUP 6 /* characters */
+
 static const char base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/* Base32 without what is mistaken for another: no l, o, 0 and 1. */
+static const char recovery[] = "abcdefghijkmnpqrstuvwxyz23456789";
 
 /* Straight into the key's own pages. 512 bits are 85 characters of 6 bits and one of 2. */
 static void encode(const uint8_t *random, uint8_t *text)
@@ -73,6 +79,52 @@ bool px_key_is_generated(const struct px_secret *key)
 		if (!text[i] || !strchr(base64url, text[i]))
 			return false;
 	return true;
+}
+
+int px_key_generate_recovery(struct px_secret **ret_key)
+{
+	px_auto(secret) struct px_secret *random = NULL, *key = NULL;
+	size_t i, count = RECOVERY_GROUPS * RECOVERY_GROUP;
+	uint8_t *to;
+	int r;
+
+	r = px_secret_new(count, &random);
+	if (r == 0)
+		r = px_secret_new(PX_KEY_RECOVERY_LEN, &key);
+	if (r == 0)
+		r = get_random(px_secret_data(random), count);
+	if (r < 0)
+		return r;
+	to = mempcpy(px_secret_data(key), PX_KEY_RECOVERY_PREFIX, strlen(PX_KEY_RECOVERY_PREFIX));
+	for (i = 0; i < count; i++) {
+		if (i % RECOVERY_GROUP == 0)
+			*to++ = '-';
+		*to++ = (uint8_t)recovery[px_secret_data(random)[i] & 0x1f];
+	}
+	px_secret_set_len(key, PX_KEY_RECOVERY_LEN);
+	*ret_key = px_steal(&key);
+	return 0;
+}
+
+static bool is_recovery(const struct px_secret *key)
+{
+	const uint8_t *text = px_secret_bytes(key);
+	size_t i, prefix = strlen(PX_KEY_RECOVERY_PREFIX);
+
+	if (px_secret_len(key) != PX_KEY_RECOVERY_LEN ||
+	    memcmp(text, PX_KEY_RECOVERY_PREFIX, prefix) != 0)
+		return false;
+	for (i = prefix; i < PX_KEY_RECOVERY_LEN; i++)
+		if ((i - prefix) % (RECOVERY_GROUP + 1) == 0
+			    ? text[i] != '-'
+			    : !text[i] || !strchr(recovery, text[i]))
+			return false;
+	return true;
+}
+
+bool px_key_is_random(const struct px_secret *key)
+{
+	return px_key_is_generated(key) || is_recovery(key);
 }
 
 enum px_status px_key_check(const struct px_secret *key, const char *path)

@@ -48,15 +48,71 @@ static int move(cJSON *sealed, const char *as, cJSON *from, const char *name)
 	return 0;
 }
 
-/* Adding a keyslot takes the volume key, so the list of them need not be sealed. */
+/* Adding a keyslot takes the volume key, so the list of them need not be sealed; nor the digest of
+ * a keyslot that opens no segment. */
 static void drop_keyslots(cJSON *header)
 {
-	cJSON *digest = NULL;
+	cJSON *digests = px_json_get(header, "digests"), *digest, *next;
 
-	cJSON_ArrayForEach (digest, px_json_get(header, "digests")) {
-		if (cJSON_IsObject(digest))
+	for (digest = cJSON_IsObject(digests) ? digests->child : NULL; digest; digest = next) {
+		const cJSON *segments = px_json_get(digest, "segments");
+
+		next = digest->next;
+		if (cJSON_IsArray(segments) && cJSON_GetArraySize(segments) == 0)
+			cJSON_Delete(cJSON_DetachItemViaPointer(digests, digest));
+		else if (cJSON_IsObject(digest))
 			cJSON_DeleteItemFromObjectCaseSensitive(digest, "keyslots");
 	}
+}
+
+/* The segment that a reencryption ends in, or the only one. */
+static cJSON *final_segment(const cJSON *header)
+{
+	const cJSON *segments = px_json_get(header, "segments");
+	cJSON *segment = NULL;
+
+	cJSON_ArrayForEach (segment, segments) {
+		const cJSON *flags = px_json_get(segment, "flags");
+		const char *flag = cJSON_GetStringValue(cJSON_GetArrayItem(flags, 0));
+
+		if (flag && strcmp(flag, "backup-final") == 0)
+			return segment;
+	}
+	return px_json_get(segments, "0");
+}
+
+/*
+ * While the volume key is changed, libcryptsetup changes segments, keyslots and digests by itself,
+ * before and after the time in which it says so in the requirements. What stays is sealed: how the
+ * data lies on the disk and is enciphered, the flags, and which secret it is.
+ */
+static int collect_constant(cJSON *header, cJSON *token, cJSON *sealed)
+{
+	cJSON *config = px_json_get(header, "config"), *segment = final_segment(header);
+	int r;
+
+	if (!cJSON_IsObject(config) || !cJSON_IsObject(segment))
+		return -EINVAL;
+	cJSON_DeleteItemFromObjectCaseSensitive(config, "requirements");
+	cJSON_DeleteItemFromObjectCaseSensitive(token, "keyslots");
+	cJSON_DeleteItemFromObjectCaseSensitive(segment, "flags");
+	r = move(sealed, "config", header, "config");
+	return r == 0 ? move(sealed, "segment", px_json_get(header, "segments"), segment->string)
+		      : r;
+}
+
+/* All that is sealed but the LUKS2 token and the uuid. */
+static int collect_all(cJSON *header, const cJSON *token, cJSON *sealed)
+{
+	int r;
+
+	drop_keyslots(header);
+	r = move(sealed, "config", header, "config");
+	if (r == 0)
+		r = move(sealed, "digests", header, "digests");
+	if (r == 0)
+		r = move(sealed, "keyslot", px_json_get(header, "keyslots"), keyslot_name(token));
+	return r == 0 ? move(sealed, "segments", header, "segments") : r;
 }
 
 /* The parts in the order of their names. Takes them out of header. */
@@ -67,16 +123,9 @@ static int collect(cJSON *header, const char *uuid, cJSON *sealed)
 
 	if (!token)
 		return -EINVAL;
-	drop_keyslots(header);
 	cJSON_DeleteItemFromObjectCaseSensitive(token, "seal");
-
-	r = move(sealed, "config", header, "config");
-	if (r == 0)
-		r = move(sealed, "digests", header, "digests");
-	if (r == 0)
-		r = move(sealed, "keyslot", px_json_get(header, "keyslots"), keyslot_name(token));
-	if (r == 0)
-		r = move(sealed, "segments", header, "segments");
+	r = cJSON_IsTrue(px_json_get(token, "reencrypt")) ? collect_constant(header, token, sealed)
+							  : collect_all(header, token, sealed);
 	if (r == 0)
 		r = move(sealed, "token", px_json_get(header, "tokens"), token->string);
 	if (r == 0 && !cJSON_AddStringToObject(sealed, "uuid", uuid))

@@ -120,3 +120,23 @@ int px_dm_release(const char *name)
 	(void)cleared; /* the first failure is the one to tell */
 	return r;
 }
+
+static int remove_unused(struct dm_task *task, uint64_t *unused)
+{
+	(void)unused;
+	return px_dm_run(task);
+}
+
+static int remove_now(const char *name, void *unused)
+{
+	int r = with_task(DM_DEVICE_REMOVE, name, remove_unused, NULL);
+
+	(void)unused;
+	dm_task_update_nodes();
+	return r;
+}
+
+int px_dm_remove(const char *name)
+{
+	return px_dm_quietly(remove_now, name, NULL);
+}

@@ -10,6 +10,9 @@
 #define HDR_SIZE_MAX ((uint64_t)4 << 20)
 #define KEYSLOTS_SIZE_MAX ((uint64_t)128 << 20)
 
+/* The requirement of a reencryption that libcryptsetup authenticates with the volume keys. */
+#define REENCRYPTING "online-reencrypt-v2"
+
 static const struct px_json_member config_members[] = {
 	{ "json_size", PX_JSON_STRING, false },
 	{ "keyslots_size", PX_JSON_STRING, false },
@@ -39,8 +42,9 @@ static enum px_status check_flags(const struct px_check *check, const cJSON *fla
 	return PX_OK;
 }
 
-static enum px_status check_requirements(const struct px_check *check, const cJSON *requirements)
+static enum px_status check_requirements(struct px_check *check, const cJSON *requirements)
 {
+	const char *requirement;
 	const cJSON *mandatory;
 	enum px_status status;
 
@@ -51,13 +55,17 @@ static enum px_status check_requirements(const struct px_check *check, const cJS
 	if (status != PX_OK)
 		return status;
 	mandatory = px_json_get(requirements, "mandatory");
-	if (cJSON_GetArraySize(mandatory) != 0)
-		return PX_REFUSE(
-			check,
-			"config: the requirement \"%s\" is not one of ours; a reencryption "
-			"that was interrupted is finished with cryptsetup reencrypt "
-			"--resume-only",
-			cJSON_IsString(mandatory->child) ? mandatory->child->valuestring : "");
+	if (cJSON_GetArraySize(mandatory) == 0)
+		return PX_OK;
+	requirement = cJSON_GetStringValue(mandatory->child);
+	if (cJSON_GetArraySize(mandatory) != 1 || !requirement ||
+	    strcmp(requirement, REENCRYPTING) != 0)
+		return PX_REFUSE(check,
+				 "config: the requirement \"%s\" is not one of ours; a "
+				 "reencryption that was interrupted is finished with cryptsetup "
+				 "reencrypt --resume-only",
+				 requirement ? requirement : "");
+	check->header->reencrypting = true;
 	return PX_OK;
 }
 

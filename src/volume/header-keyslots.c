@@ -46,9 +46,8 @@ static bool overlaps(const struct px_check *check, const struct px_area *area)
 	return false;
 }
 
-/* Where a keyslot lies; key_size is the volume key's. */
-static enum px_status check_place(struct px_check *check, const cJSON *json, uint32_t key_size,
-				  const char *what)
+enum px_status px_check_area(struct px_check *check, const cJSON *json, uint64_t size_min,
+			     const char *what)
 {
 	struct px_area area = { 0, 0 };
 	uint64_t size = 0;
@@ -57,7 +56,7 @@ static enum px_status check_place(struct px_check *check, const cJSON *json, uin
 	    __builtin_add_overflow(area.start, size, &area.end) ||
 	    area.start < check->keyslots_area.start || area.end > check->keyslots_area.end)
 		return PX_REFUSE(check, "%s: its area lies outside of the keyslots", what);
-	if (size < (uint64_t)key_size * AF_STRIPES)
+	if (size < size_min)
 		return PX_REFUSE(check, "%s: its area is too small", what);
 	if (overlaps(check, &area))
 		return PX_REFUSE(check, "%s: its area overlaps another one", what);
@@ -65,6 +64,7 @@ static enum px_status check_place(struct px_check *check, const cJSON *json, uin
 	return PX_OK;
 }
 
+/* Where a keyslot lies; key_size is the volume key's. */
 static enum px_status check_area(struct px_check *check, const cJSON *area, uint32_t key_size,
 				 const char *what)
 {
@@ -80,7 +80,7 @@ static enum px_status check_area(struct px_check *check, const cJSON *area, uint
 	    !px_cipher_allowed(px_json_string(area, "encryption"), area_key_size * 8))
 		return PX_REFUSE(check, "%s: the cipher \"%s\" of its area is not one of ours",
 				 what, px_json_string(area, "encryption"));
-	return check_place(check, area, key_size, what);
+	return px_check_area(check, area, (uint64_t)key_size * AF_STRIPES, what);
 }
 
 static enum px_status check_keyslot(struct px_check *check, const cJSON *keyslot, const char *what)
@@ -107,16 +107,27 @@ static enum px_status check_keyslot(struct px_check *check, const cJSON *keyslot
 	return status;
 }
 
-static uint32_t key_size_of(const cJSON *keyslot)
+static bool is_reencrypt(const struct px_check *check, const cJSON *keyslot)
+{
+	const char *type = px_json_string(keyslot, "type");
+
+	return check->header->reencrypting && type && strcmp(type, "reencrypt") == 0;
+}
+
+/* 0: it holds no volume key. */
+static uint32_t key_size_of(const struct px_check *check, const cJSON *keyslot)
 {
 	uint32_t size = 0;
 
+	if (is_reencrypt(check, keyslot))
+		return 0;
 	return px_json_u32(keyslot, "key_size", 0, 64, &size) == 0 ? size : 0;
 }
 
 enum px_status px_check_keyslots(struct px_check *check, const cJSON *keyslots)
 {
 	const cJSON *keyslot = NULL;
+	uint32_t key_size = 0;
 	enum px_status status;
 	char what[32];
 
@@ -126,10 +137,14 @@ enum px_status px_check_keyslots(struct px_check *check, const cJSON *keyslots)
 		if (number < 0)
 			return PX_REFUSE(check, "a keyslot is numbered \"%s\"", keyslot->string);
 		snprintf(what, sizeof(what), "keyslot %d", number);
-		status = check_keyslot(check, keyslot, what);
+		status = is_reencrypt(check, keyslot)
+				 ? px_check_reencrypt_keyslot(check, keyslot, what)
+				 : check_keyslot(check, keyslot, what);
 		if (status != PX_OK)
 			return status;
-		if (key_size_of(keyslot) != key_size_of(keyslots->child))
+		if (key_size == 0)
+			key_size = key_size_of(check, keyslot);
+		if (key_size_of(check, keyslot) != 0 && key_size_of(check, keyslot) != key_size)
 			return PX_REFUSE(check, "%s: its key has another size than the others",
 					 what);
 		check->keyslots |= UINT32_C(1) << number;

@@ -38,6 +38,24 @@ enum px_status px_check_shape(const struct px_check *check, const cJSON *object,
 			      const struct px_json_member *members, size_t count) PX_MUST_CHECK;
 bool px_is_one_of(const char *text, const char *const list[], size_t count);
 
+/* header.c: one segment's cipher, sector size and offset, which become the header's. */
+enum px_status px_check_segment_values(struct px_check *check, const cJSON *segment,
+				       const char *what) PX_MUST_CHECK;
+
+/* header-digests.c: the volume key's digest, and those of unbound keyslots. */
+enum px_status px_check_digests(const struct px_check *check, const cJSON *digests) PX_MUST_CHECK;
+
+/* header-reencrypt.c: what a header has while its volume key is changed: the segments, and the
+ * keyslot that holds no key but the state. */
+enum px_status px_check_reencrypt_segments(struct px_check *check,
+					   const cJSON *segments) PX_MUST_CHECK;
+enum px_status px_check_reencrypt_keyslot(struct px_check *check, const cJSON *keyslot,
+					  const char *what) PX_MUST_CHECK;
+
+/* header-keyslots.c: an area among the keyslots, which overlaps no other. */
+enum px_status px_check_area(struct px_check *check, const cJSON *area, uint64_t size_min,
+			     const char *what) PX_MUST_CHECK;
+
 /* header-config.c: flags and requirements; the sizes, which give the keyslots' area. */
 enum px_status px_check_config(struct px_check *check, const cJSON *config) PX_MUST_CHECK;
 

@@ -5,9 +5,6 @@
 
 #include "header-private.h"
 
-/* LUKS1's digest, which a converted volume keeps, is the shortest. */
-#define DIGEST_LEN_MIN 20
-
 static const struct px_json_member top_members[] = {
 	{ "keyslots", PX_JSON_OBJECT, false }, { "tokens", PX_JSON_OBJECT, false },
 	{ "segments", PX_JSON_OBJECT, false }, { "digests", PX_JSON_OBJECT, false },
@@ -18,13 +15,6 @@ static const struct px_json_member segment_members[] = {
 	{ "type", PX_JSON_STRING, false },	 { "offset", PX_JSON_STRING, false },
 	{ "size", PX_JSON_STRING, false },	 { "iv_tweak", PX_JSON_STRING, false },
 	{ "encryption", PX_JSON_STRING, false }, { "sector_size", PX_JSON_NUMBER, false },
-};
-
-static const struct px_json_member digest_members[] = {
-	{ "type", PX_JSON_STRING, false },	 { "keyslots", PX_JSON_ARRAY, false },
-	{ "segments", PX_JSON_ARRAY, false },	 { "hash", PX_JSON_STRING, false },
-	{ "iterations", PX_JSON_NUMBER, false }, { "salt", PX_JSON_STRING, false },
-	{ "digest", PX_JSON_STRING, false },
 };
 
 bool px_is_one_of(const char *text, const char *const list[], size_t count)
@@ -49,111 +39,79 @@ enum px_status px_check_shape(const struct px_check *check, const cJSON *object,
 	return PX_OK;
 }
 
-static enum px_status check_offset(struct px_check *check, const cJSON *segment)
+static enum px_status check_offset(struct px_check *check, const cJSON *segment, const char *what)
 {
 	uint64_t offset = 0;
 
 	if (px_json_u64(segment, "offset", &offset) < 0 || offset % 4096 != 0 ||
 	    offset > PX_DATA_OFFSET_MAX)
-		return PX_REFUSE(check, "segment 0: its offset \"%s\" is not sane",
+		return PX_REFUSE(check, "%s: its offset \"%s\" is not sane", what,
 				 px_json_string(segment, "offset"));
 	if (offset < check->keyslots_area.end)
-		return PX_REFUSE(check, "segment 0: its offset %" PRIu64 " lies within the header",
+		return PX_REFUSE(check, "%s: its offset %" PRIu64 " lies within the header", what,
 				 offset);
 	if (offset >= check->device_size)
-		return PX_REFUSE(check, "segment 0: its offset %" PRIu64 " lies beyond the device",
+		return PX_REFUSE(check, "%s: its offset %" PRIu64 " lies beyond the device", what,
 				 offset);
 	check->header->data_offset = offset;
 	return PX_OK;
 }
 
-static enum px_status check_sector_size(struct px_check *check, const cJSON *segment)
+static enum px_status check_sector_size(struct px_check *check, const cJSON *segment,
+					const char *what)
 {
 	uint32_t size = 0;
 
 	if (px_json_u32(segment, "sector_size", 512, 4096, &size) < 0 || (size & (size - 1)) != 0)
-		return PX_REFUSE(check,
-				 "segment 0: its sector size is not 512, 1024, 2048 or 4096");
+		return PX_REFUSE(check, "%s: its sector size is not 512, 1024, 2048 or 4096", what);
 	check->header->sector_size = size;
 	return PX_OK;
 }
 
-static enum px_status check_segment(struct px_check *check, const cJSON *segment)
+enum px_status px_check_segment_values(struct px_check *check, const cJSON *segment,
+				       const char *what)
 {
-	const char *cipher;
-	enum px_status status = px_check_shape(check, segment, "segment 0", segment_members,
-					       PX_COUNT(segment_members));
+	const char *cipher = px_json_string(segment, "encryption");
+	enum px_status status;
 
-	if (status != PX_OK)
-		return status;
-	if (strcmp(px_json_string(segment, "type"), "crypt") != 0)
-		return PX_REFUSE(check, "segment 0: its type is not crypt");
 	/* A shorter segment would hide the rest of the device, which the filesystem may use. */
 	if (strcmp(px_json_string(segment, "size"), "dynamic") != 0)
-		return PX_REFUSE(check, "segment 0: its size is not the whole device");
+		return PX_REFUSE(check, "%s: its size is not the whole device", what);
 	if (strcmp(px_json_string(segment, "iv_tweak"), "0") != 0)
-		return PX_REFUSE(check, "segment 0: its iv_tweak is not 0");
-	cipher = px_json_string(segment, "encryption");
+		return PX_REFUSE(check, "%s: its iv_tweak is not 0", what);
 	if (!px_cipher_known(cipher))
-		return PX_REFUSE(check, "segment 0: the cipher \"%s\" is not one of ours", cipher);
+		return PX_REFUSE(check, "%s: the cipher \"%s\" is not one of ours", what, cipher);
 	check->header->cipher = strdup(cipher);
 	if (!check->header->cipher)
 		return px_nomem();
-	status = check_sector_size(check, segment);
-	return status == PX_OK ? check_offset(check, segment) : status;
+	status = check_sector_size(check, segment, what);
+	return status == PX_OK ? check_offset(check, segment, what) : status;
 }
 
 static enum px_status check_segments(struct px_check *check, const cJSON *segments)
 {
+	static const char what[] = "segment 0";
 	const cJSON *segment = px_json_get(segments, "0");
+	enum px_status status;
 
+	if (check->header->reencrypting)
+		return px_check_reencrypt_segments(check, segments);
 	if (!segment || cJSON_GetArraySize(segments) != 1)
 		return PX_REFUSE(check, "it does not have one segment, number 0");
-	return check_segment(check, segment);
-}
-
-/* The set of numbers in a list such as ["0","1"]. False when it is anything else. */
-static bool read_numbers(const cJSON *list, uint32_t *ret_set)
-{
-	const cJSON *item = NULL;
-	uint32_t set = 0;
-
-	cJSON_ArrayForEach (item, list) {
-		int number = px_json_index(cJSON_GetStringValue(item));
-
-		if (number < 0 || (set & (UINT32_C(1) << number)) != 0)
-			return false;
-		set |= UINT32_C(1) << number;
-	}
-	*ret_set = set;
-	return true;
-}
-
-static enum px_status check_digest(const struct px_check *check, const cJSON *digest)
-{
-	static const char what[] = "the digest";
-	uint32_t set = 0;
-	enum px_status status =
-		px_check_shape(check, digest, what, digest_members, PX_COUNT(digest_members));
-
+	status = px_check_shape(check, segment, what, segment_members, PX_COUNT(segment_members));
 	if (status != PX_OK)
 		return status;
-	if (strcmp(px_json_string(digest, "type"), "pbkdf2") != 0)
-		return PX_REFUSE(check, "%s: its type is not pbkdf2", what);
-	if (!read_numbers(px_json_get(digest, "segments"), &set) || set != 1)
-		return PX_REFUSE(check, "%s is not that of segment 0", what);
-	if (!read_numbers(px_json_get(digest, "keyslots"), &set) || set != check->keyslots)
-		return PX_REFUSE(check, "%s does not list the keyslots there are", what);
-	if (px_base64_len(px_json_string(digest, "digest")) < DIGEST_LEN_MIN)
-		return PX_REFUSE(check, "%s is malformed or too short", what);
-	return px_check_pbkdf2(check, digest, what);
+	if (strcmp(px_json_string(segment, "type"), "crypt") != 0)
+		return PX_REFUSE(check, "%s: its type is not crypt", what);
+	return px_check_segment_values(check, segment, what);
 }
 
-static enum px_status check_digests(const struct px_check *check, const cJSON *digests)
+/* -1 names none. */
+static enum px_status check_named(const struct px_check *check, int keyslot)
 {
-	if (cJSON_GetArraySize(digests) != 1 || px_json_index(digests->child->string) < 0)
-		return PX_REFUSE(check, "it does not have one digest");
-	return check_digest(check, digests->child);
+	if (keyslot < 0 || (check->keyslots & (UINT32_C(1) << keyslot)) != 0)
+		return PX_OK;
+	return PX_REFUSE(check, "its LUKS2 token names keyslot %d, which is not there", keyslot);
 }
 
 static enum px_status take_token(const struct px_check *check, const cJSON *token, int number)
@@ -170,10 +128,8 @@ static enum px_status take_token(const struct px_check *check, const cJSON *toke
 	if (status != PX_OK)
 		return status;
 	header->token_id = number;
-	if ((check->keyslots & (UINT32_C(1) << header->token->keyslot)) == 0)
-		return PX_REFUSE(check, "its LUKS2 token names keyslot %d, which is not there",
-				 header->token->keyslot);
-	return PX_OK;
+	status = check_named(check, header->token->keyslot);
+	return status == PX_OK ? check_named(check, header->token->second) : status;
 }
 
 /* Other people's LUKS2 tokens are none of our business. */
@@ -210,9 +166,13 @@ static enum px_status check_all(struct px_check *check, const cJSON *json)
 	if (status == PX_OK)
 		status = px_check_keyslots(check, px_json_get(json, "keyslots"));
 	if (status == PX_OK)
-		status = check_digests(check, px_json_get(json, "digests"));
+		status = px_check_digests(check, px_json_get(json, "digests"));
 	if (status == PX_OK)
 		status = check_tokens(check, px_json_get(json, "tokens"));
+	if (status == PX_OK && check->header->reencrypting &&
+	    !(check->header->token && check->header->token->reencrypt))
+		status = PX_REFUSE(check, "a reencryption is under way that is not pxenc's: finish "
+					  "it with cryptsetup reencrypt --resume-only");
 	return status;
 }
 

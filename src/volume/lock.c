@@ -10,36 +10,38 @@
 #include "pxenc/log.h"
 
 /* Not flock(2), which libcryptsetup takes on plain files; and it ends with our descriptor. */
-static enum px_status lock(const char *path, int fd)
+int px_lock_try(const char *path, int *ret_fd)
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int fd = open(path, O_RDWR | O_CLOEXEC), error;
 
-	if (fcntl(fd, F_OFD_SETLK, &whole) == 0)
-		return PX_OK;
-	if (errno == EAGAIN || errno == EACCES)
-		return px_fail(PX_BUSY, "%s is being changed by another pxenc", path);
-	return px_fail(PX_KERNEL, "%s cannot be locked: %s", path, strerror(errno));
+	if (fd < 0)
+		return -errno;
+	if (fcntl(fd, F_OFD_SETLK, &whole) < 0) {
+		error = errno == EAGAIN || errno == EACCES ? EBUSY : errno;
+		close(fd);
+		return -error;
+	}
+	*ret_fd = fd;
+	return 0;
 }
 
 enum px_status px_lock_device(const char *device, char **ret_path, int *ret_fd)
 {
 	px_auto(free) char *path = realpath(device, NULL);
-	px_auto(fd) int fd = -1;
-	enum px_status status;
 	struct stat st;
+	int r;
 
 	if (!path || stat(path, &st) < 0)
 		return px_fail(PX_NO_VOLUME, "no such device %s: %s", device, strerror(errno));
 	if (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode))
 		return px_fail(PX_NO_VOLUME, "%s is neither a block device nor a file", device);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return px_fail(PX_NO_VOLUME, "cannot open %s: %s", device, strerror(errno));
-	status = lock(path, fd);
-	if (status)
-		return status;
+	r = px_lock_try(path, ret_fd);
+	if (r == -EBUSY)
+		return px_fail(PX_BUSY, "%s is being changed by another pxenc", path);
+	if (r < 0)
+		return px_fail(r == -ENOLCK ? PX_KERNEL : PX_NO_VOLUME,
+			       "cannot open %s, or lock it: %s", device, strerror(-r));
 	*ret_path = px_steal(&path);
-	*ret_fd = fd;
-	fd = -1;
 	return PX_OK;
 }

@@ -27,7 +27,7 @@ int px_luks_set_pbkdf(struct px_luks *luks, const struct px_secret *key)
 	};
 
 	return crypt_set_pbkdf_type(
-		luks->cd, px_key_is_generated(key) ? &cheap : crypt_get_pbkdf_default(CRYPT_LUKS2));
+		luks->cd, px_key_is_random(key) ? &cheap : crypt_get_pbkdf_default(CRYPT_LUKS2));
 }
 
 int px_luks_write_keyslot(struct px_luks *luks, int slot, const struct px_secret *volume_key,
@@ -41,6 +41,17 @@ int px_luks_write_keyslot(struct px_luks *luks, int slot, const struct px_secret
 			luks->cd, slot, volume_key ? px_luks_key_text(volume_key) : NULL,
 			volume_key ? px_secret_len(volume_key) : 0, px_luks_key_text(key),
 			px_secret_len(key));
+	return r < 0 ? r : 0;
+}
+
+int px_luks_write_unbound(struct px_luks *luks, int slot, const struct px_secret *key)
+{
+	int r = crypt_keyslot_set_encryption(luks->cd, KEYSLOT_CIPHER, KEYSLOT_KEY_SIZE);
+
+	if (r == 0)
+		r = crypt_keyslot_add_by_key(luks->cd, slot, NULL, px_luks_key_bits(luks) / 8,
+					     px_luks_key_text(key), px_secret_len(key),
+					     CRYPT_VOLUME_KEY_NO_SEGMENT);
 	return r < 0 ? r : 0;
 }
 
@@ -66,13 +77,29 @@ int px_luks_free_slot(const struct px_luks *luks)
 	return -1;
 }
 
+int px_luks_unbound_slot(struct px_luks *luks, const struct px_secret *key)
+{
+	px_auto(secret) struct px_secret *volume_key = NULL;
+
+	for (int slot = 0; slot < KEYSLOTS_MAX; slot++) {
+		if (crypt_keyslot_status(luks->cd, slot) != CRYPT_SLOT_UNBOUND)
+			continue;
+		if (px_luks_open_slot(luks, slot, key, &volume_key) >= 0)
+			return slot;
+	}
+	return -1;
+}
+
 int px_luks_open_slot(struct px_luks *luks, int slot, const struct px_secret *key,
 		      struct px_secret **ret_volume_key)
 {
 	px_auto(secret) struct px_secret *volume_key = NULL;
 	size_t size = px_luks_key_bits(luks) / 8;
-	int r = px_secret_new(size, &volume_key);
+	int r;
 
+	if (slot >= 0 && !px_luks_has_slot(luks, slot))
+		return -EPERM;
+	r = px_secret_new(size, &volume_key);
 	if (r < 0)
 		return r;
 	px_luks_listen();

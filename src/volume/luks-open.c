@@ -18,7 +18,8 @@ enum px_status px_luks_find_slot(const struct px_luks *luks, bool named, int *re
 	if (named && !token)
 		return px_fail(PX_BAD_HEADER, "%s: it has no LUKS2 token of type " PX_TOKEN_TYPE,
 			       luks->device);
-	*ret_slot = named ? token->keyslot : CRYPT_ANY_SLOT;
+	/* While the volume key is changed, it takes the keyslots of both. */
+	*ret_slot = named && !luks->header->reencrypting ? token->keyslot : CRYPT_ANY_SLOT;
 	return PX_OK;
 }
 

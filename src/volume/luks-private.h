@@ -42,6 +42,10 @@ int px_luks_set_pbkdf(struct px_luks *luks, const struct px_secret *key) PX_MUST
 int px_luks_write_keyslot(struct px_luks *luks, int slot, const struct px_secret *volume_key,
 			  const struct px_secret *key) PX_MUST_CHECK;
 
+/* Adds a keyslot for a new volume key that enciphers nothing yet. -errno. */
+int px_luks_write_unbound(struct px_luks *luks, int slot,
+			  const struct px_secret *key) PX_MUST_CHECK;
+
 /* The header as the context has it, and valid as long. PX_KERNEL. */
 enum px_status px_luks_json(struct px_luks *luks, const char **ret_json) PX_MUST_CHECK;
 

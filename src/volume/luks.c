@@ -130,14 +130,21 @@ enum px_status px_luks_json(struct px_luks *luks, const char **ret_json)
 	return r < 0 ? px_luks_failed(luks->device, "its header cannot be shown", r) : PX_OK;
 }
 
+/* What was known of it before stays known when it is refused now. */
 static enum px_status check_luks2(struct px_luks *luks)
 {
+	struct px_header *header = NULL;
 	const char *json = NULL;
 	enum px_status status = px_luks_json(luks, &json);
 
+	if (status == PX_OK)
+		status = px_header_check(json, strlen(json), luks->device_size, luks->device,
+					 &header);
 	if (status != PX_OK)
 		return status;
-	return px_header_check(json, strlen(json), luks->device_size, luks->device, &luks->header);
+	px_header_free(&luks->header);
+	luks->header = header;
+	return PX_OK;
 }
 
 enum px_status px_luks_check(struct px_luks *luks, const struct px_luks_start *start)
@@ -151,7 +158,6 @@ enum px_status px_luks_check(struct px_luks *luks, const struct px_luks_start *s
 
 enum px_status px_luks_refresh(struct px_luks *luks)
 {
-	px_header_free(&luks->header);
 	return check_luks2(luks);
 }
 

@@ -99,27 +99,82 @@ static struct dirent *next_entry(DIR *dir)
 	return entry;
 }
 
-/* What a mapping with a single device below it has there; with more, it is none of ours. */
-static int read_slave(int at, struct px_mapping *mapping)
+/* Mappings that libcryptsetup puts below a volume's while its data is written anew. */
+static bool is_helper(const char *dm_uuid)
+{
+	return strncmp(dm_uuid, "CRYPT-SUBDEV-", 13) == 0;
+}
+
+/* The one device below a mapping, as far as it is known; none of ours has two. */
+struct below {
+	char *name;
+	dev_t devno;
+	bool several;
+};
+
+static int add_below(int slaves, const char *name, struct below *below)
+{
+	char attribute[NAME_MAX + 8];
+	dev_t devno = 0;
+	int r;
+
+	snprintf(attribute, sizeof(attribute), "%s/dev", name);
+	r = read_devno(slaves, attribute, &devno);
+	if (r < 0)
+		return r;
+	if (below->name) {
+		below->several = below->several || devno != below->devno;
+		return 0;
+	}
+	below->devno = devno;
+	below->name = strdup(name);
+	return below->name ? 0 : -ENOMEM;
+}
+
+static bool entry_is_helper(int slaves, const char *name)
+{
+	char attribute[NAME_MAX + 16], uuid[256];
+
+	snprintf(attribute, sizeof(attribute), "%s/dm/uuid", name);
+	return read_line(slaves, attribute, uuid, sizeof(uuid)) == 0 && is_helper(uuid);
+}
+
+/* Volume, overlay, hotzone, device: there are no more floors. */
+#define FLOORS 4
+
+static int look_below(int at, int floor, struct below *below)
 {
 	px_auto(dir) DIR *slaves = open_dir(at, "slaves");
 	struct dirent *entry;
-	char attribute[NAME_MAX + 8];
+	int r = slaves ? 0 : -errno;
 
-	if (!slaves)
-		return -errno;
-	entry = next_entry(slaves);
-	if (!entry)
-		return 0;
-	mapping->slave_name = strdup(entry->d_name);
-	if (!mapping->slave_name)
-		return -ENOMEM;
-	if (next_entry(slaves)) {
-		free(px_steal(&mapping->slave_name));
-		return 0;
+	while (r == 0 && (entry = next_entry(slaves))) {
+		px_auto(fd) int helper = -1;
+
+		if (floor < FLOORS && entry_is_helper(dirfd(slaves), entry->d_name)) {
+			helper = openat(dirfd(slaves), entry->d_name,
+					O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			r = helper < 0 ? -errno : look_below(helper, floor + 1, below);
+		} else {
+			r = add_below(dirfd(slaves), entry->d_name, below);
+		}
 	}
-	snprintf(attribute, sizeof(attribute), "%s/dev", mapping->slave_name);
-	return read_devno(dirfd(slaves), attribute, &mapping->slave);
+	return r;
+}
+
+/* What a mapping with a single device below it has there; with more, it is none of ours. */
+static int read_slave(int at, struct px_mapping *mapping)
+{
+	struct below below = { .name = NULL };
+	int r = look_below(at, 1, &below);
+
+	if (r < 0 || below.several) {
+		free(below.name);
+		return r;
+	}
+	mapping->slave_name = below.name;
+	mapping->slave = below.devno;
+	return 0;
 }
 
 static int read_attributes(int at, struct px_mapping *mapping)
@@ -233,7 +288,8 @@ static int append(struct list *list, struct px_mapping *mapping)
 	return 0;
 }
 
-static int collect(struct list *list)
+static int collect(bool (*match)(const struct px_mapping *, const void *), const void *what,
+		   struct list *list)
 {
 	px_auto(dir) DIR *block = open_dir(AT_FDCWD, sys_block);
 	struct px_mapping mapping;
@@ -242,7 +298,7 @@ static int collect(struct list *list)
 	if (!block)
 		return errno == ENOENT ? 0 : -errno;
 	while ((r = next_mapping(block, &mapping)) == 1) {
-		if (!px_mapping_is_luks(&mapping)) {
+		if (!match(&mapping, what)) {
 			px_mapping_clear(&mapping);
 			continue;
 		}
@@ -258,10 +314,11 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct px_mapping *)a)->name, ((const struct px_mapping *)b)->name);
 }
 
-int px_mapping_list(struct px_mapping **ret_list, size_t *ret_count)
+static int list_all(bool (*match)(const struct px_mapping *, const void *), const void *what,
+		    struct px_mapping **ret_list, size_t *ret_count)
 {
 	struct list list = { .mappings = NULL };
-	int r = collect(&list);
+	int r = collect(match, what, &list);
 
 	if (r < 0) {
 		px_mapping_list_free(&list.mappings, list.count);
@@ -272,6 +329,27 @@ int px_mapping_list(struct px_mapping **ret_list, size_t *ret_count)
 	*ret_list = list.mappings;
 	*ret_count = list.count;
 	return 0;
+}
+
+static bool is_luks(const struct px_mapping *mapping, const void *unused)
+{
+	(void)unused;
+	return px_mapping_is_luks(mapping);
+}
+
+int px_mapping_list(struct px_mapping **ret_list, size_t *ret_count)
+{
+	return list_all(is_luks, NULL, ret_list, ret_count);
+}
+
+static bool helps(const struct px_mapping *mapping, const void *slave)
+{
+	return is_helper(mapping->dm_uuid) && mapping->slave == *(const dev_t *)slave;
+}
+
+int px_mapping_helpers(dev_t slave, struct px_mapping **ret_list, size_t *ret_count)
+{
+	return list_all(helps, &slave, ret_list, ret_count);
 }
 
 bool px_mapping_is_luks(const struct px_mapping *mapping)

@@ -26,14 +26,10 @@ static const struct px_json_member token_members[] = {
 	{ "store", PX_JSON_STRING, false },   { "secret", PX_JSON_STRING, false },
 	{ "auto", PX_JSON_BOOL, false },      { "seal", PX_JSON_STRING, true },
 	{ "next", PX_JSON_OBJECT, true },     { "old", PX_JSON_OBJECT, true },
+	{ "reencrypt", PX_JSON_BOOL, true },
 };
 
-static const struct px_json_member next_members[] = {
-	{ "slot", PX_JSON_NUMBER, false },
-	{ "secret", PX_JSON_STRING, false },
-};
-
-static const struct px_json_member old_members[] = {
+static const struct px_json_member other_members[] = {
 	{ "slot", PX_JSON_NUMBER, false },
 	{ "secret", PX_JSON_STRING, false },
 	{ "keep", PX_JSON_BOOL, false },
@@ -113,20 +109,33 @@ static enum px_status check_values(const cJSON *json, const char *device)
 	return check_secret(json, device);
 }
 
-/* The one keyslot that the token is for, -1 when there is none or more than one. */
-static int only_keyslot(const cJSON *json)
+static bool is_reencrypting(const cJSON *json)
 {
-	const cJSON *keyslots = px_json_get(json, "keyslots");
-
-	if (cJSON_GetArraySize(keyslots) != 1)
-		return -1;
-	return px_json_index(cJSON_GetStringValue(keyslots->child));
+	return cJSON_IsTrue(px_json_get(json, "reencrypt")) != 0;
 }
 
-/* The key of a change that is under way: of the token's next or old member, if it has it. */
-static enum px_status check_other(const cJSON *json, const char *name,
-				  const struct px_json_member *members, size_t count,
-				  const char *device)
+/* The nth keyslot that the token is for; -1: there is none. */
+static int nth_keyslot(const cJSON *json, int n)
+{
+	const cJSON *item = cJSON_GetArrayItem(px_json_get(json, "keyslots"), n);
+
+	return item ? px_json_index(cJSON_GetStringValue(item)) : -1;
+}
+
+static enum px_status check_keyslots(const cJSON *json, const char *device)
+{
+	int count = cJSON_GetArraySize(px_json_get(json, "keyslots"));
+
+	if (count == 2 && is_reencrypting(json) && nth_keyslot(json, 0) >= 0 &&
+	    nth_keyslot(json, 1) >= 0 && nth_keyslot(json, 0) != nth_keyslot(json, 1))
+		return PX_OK;
+	if (count != 1 || nth_keyslot(json, 0) < 0)
+		return broken(device, "it does not name exactly one keyslot");
+	return PX_OK;
+}
+
+/* The key of a change that is under way: the token's next or old member, if it has it. */
+static enum px_status check_other(const cJSON *json, const char *name, const char *device)
 {
 	const cJSON *other = px_json_get(json, name);
 	uint32_t slot = 0;
@@ -134,9 +143,9 @@ static enum px_status check_other(const cJSON *json, const char *name,
 
 	if (!other)
 		return PX_OK;
-	status = check_members(other, members, count, device);
+	status = check_members(other, other_members, COUNT(other_members), device);
 	if (status == PX_OK && (px_json_u32(other, "slot", 0, KEYSLOT_MAX, &slot) < 0 ||
-				(int)slot == only_keyslot(json)))
+				(int)slot == nth_keyslot(json, 0)))
 		status = broken(device, "the keyslot of a change is not another one");
 	return status == PX_OK ? check_secret(other, device) : status;
 }
@@ -145,11 +154,12 @@ static enum px_status check_change(const cJSON *json, const char *device)
 {
 	enum px_status status;
 
-	if (px_json_get(json, "next") && px_json_get(json, "old"))
+	if ((px_json_get(json, "next") != NULL) + (px_json_get(json, "old") != NULL) +
+		    is_reencrypting(json) >
+	    1)
 		return broken(device, "it has two changes under way");
-	status = check_other(json, "next", next_members, COUNT(next_members), device);
-	return status == PX_OK ? check_other(json, "old", old_members, COUNT(old_members), device)
-			       : status;
+	status = check_other(json, "next", device);
+	return status == PX_OK ? check_other(json, "old", device) : status;
 }
 
 static enum px_status check(const cJSON *json, const char *device)
@@ -165,8 +175,8 @@ static enum px_status check(const cJSON *json, const char *device)
 		status = check_members(json, token_members, COUNT(token_members), device);
 	if (status == PX_OK)
 		status = check_values(json, device);
-	if (status == PX_OK && only_keyslot(json) < 0)
-		status = broken(device, "it does not name exactly one keyslot");
+	if (status == PX_OK)
+		status = check_keyslots(json, device);
 	return status == PX_OK ? check_change(json, device) : status;
 }
 
@@ -214,7 +224,9 @@ enum px_status px_token_parse(const char *text, size_t len, const char *device,
 	token = calloc(1, sizeof(*token));
 	if (!token)
 		return px_nomem();
-	token->keyslot = only_keyslot(json);
+	token->keyslot = nth_keyslot(json, 0);
+	token->second = nth_keyslot(json, 1);
+	token->reencrypt = is_reencrypting(json);
 	token->auto_open = cJSON_IsTrue(px_json_get(json, "auto")) != 0;
 	if (dup_string(json, "store", &token->store) < 0 ||
 	    dup_string(json, "secret", &token->secret) < 0 ||
@@ -225,10 +237,9 @@ enum px_status px_token_parse(const char *text, size_t len, const char *device,
 	return PX_OK;
 }
 
-static bool add_keyslot(cJSON *json, int keyslot)
+static bool add_keyslot(cJSON *keyslots, int keyslot)
 {
 	char number[16];
-	cJSON *keyslots = cJSON_AddArrayToObject(json, "keyslots");
 	cJSON *item;
 
 	snprintf(number, sizeof(number), "%d", keyslot);
@@ -240,8 +251,16 @@ static bool add_keyslot(cJSON *json, int keyslot)
 	return true;
 }
 
+static bool add_keyslots(cJSON *json, const struct px_token *token)
+{
+	cJSON *keyslots = cJSON_AddArrayToObject(json, "keyslots");
+
+	return add_keyslot(keyslots, token->keyslot) &&
+	       (!token->reencrypt || token->second < 0 || add_keyslot(keyslots, token->second));
+}
+
 /* True also when there is none to add. */
-static bool add_other(cJSON *json, const char *name, const struct px_token_other *other, bool keep)
+static bool add_other(cJSON *json, const char *name, const struct px_token_other *other)
 {
 	cJSON *member;
 
@@ -250,15 +269,14 @@ static bool add_other(cJSON *json, const char *name, const struct px_token_other
 	member = cJSON_AddObjectToObject(json, name);
 	return member && cJSON_AddNumberToObject(member, "slot", other->keyslot) &&
 	       cJSON_AddStringToObject(member, "secret", other->secret) &&
-	       (!keep || cJSON_AddBoolToObject(member, "keep", other->keep));
+	       cJSON_AddBoolToObject(member, "keep", other->keep);
 }
 
 char *px_token_format(const struct px_token *token)
 {
 	px_auto(json) cJSON *json = cJSON_CreateObject();
 
-	if (!cJSON_AddStringToObject(json, "type", PX_TOKEN_TYPE) ||
-	    !add_keyslot(json, token->keyslot) ||
+	if (!cJSON_AddStringToObject(json, "type", PX_TOKEN_TYPE) || !add_keyslots(json, token) ||
 	    !cJSON_AddNumberToObject(json, "version", PX_TOKEN_VERSION) ||
 	    !cJSON_AddStringToObject(json, "secret_type", SECRET_TYPE) ||
 	    !cJSON_AddStringToObject(json, "store", token->store) ||
@@ -267,8 +285,8 @@ char *px_token_format(const struct px_token *token)
 		return NULL;
 	if (token->seal && !cJSON_AddStringToObject(json, "seal", token->seal))
 		return NULL;
-	if (!add_other(json, "next", &token->next, false) ||
-	    !add_other(json, "old", &token->old, true))
+	if (!add_other(json, "next", &token->next) || !add_other(json, "old", &token->old) ||
+	    (token->reencrypt && !cJSON_AddTrueToObject(json, "reencrypt")))
 		return NULL;
 	return cJSON_PrintUnformatted(json);
 }
@@ -291,6 +309,8 @@ struct px_token *px_token_copy(const struct px_token *token)
 	if (!copy)
 		return NULL;
 	copy->keyslot = token->keyslot;
+	copy->second = token->second;
+	copy->reencrypt = token->reencrypt;
 	copy->auto_open = token->auto_open;
 	copy->store = strdup(token->store);
 	copy->secret = strdup(token->secret);

@@ -719,6 +719,38 @@ wait $endless
 ok "endless: never ends" is $? 28
 ok "endless: keeps sending" between 10000 "$(wc -c <"$T/endless")" 100000
 
+# --- control ----------------------------------------------------------------------------------
+
+control() { request POST "/stand-in/$1" --data-binary "${2-}"; }
+control faults $'403@GET:*/k\n500@*:*#*+1'
+expect 204 "control: other faults"
+fault k
+expect 403 "control: they hit"
+fault "k?x"
+expect 200 "control: those before are gone; from the Nth request of any kind on, the first is spared"
+call "$TOKEN" PUT $S/any "${V[@]}"
+expect 500 "control: and the others are hit"
+LINES_BEFORE=$(wc -l <"$T/log")
+control faults 'nonsense'
+expect 400 "control: what is no fault is refused"
+call "$TOKEN" PUT $S/any "${V[@]}"
+expect 500 "control: and changes nothing"
+control faults
+expect 204 "control: no faults"
+control save
+call "$TOKEN" PUT $S/later "${V[@]}"
+call "$TOKEN" DELETE $S/k
+control restore
+expect 204 "control: restore"
+call "$TOKEN" GET $S/later
+expect 404 "control: what came after save is gone"
+call "$TOKEN" GET $S/k
+expect 200 "control: what went after save is there"
+ok "control: the log has none of it" is "$(wc -l <"$T/log")" $((LINES_BEFORE + 5))
+request GET /stand-in/save
+expect 404 "control: only by POST"
+control faults "delay=1m@GET:*/minute"
+
 curl -sS --cacert "$T/ca.crt" -o /dev/null "$URL$S/minute" 2>"$T/error" &
 minute=$!
 sleep 0.3

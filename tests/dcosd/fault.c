@@ -230,30 +230,69 @@ static void free_fault(struct dcosd_fault *fault)
 	free(fault);
 }
 
-bool dcosd_faults_add(struct dcosd_faults *faults, const char *spec)
+static bool add_to(struct dcosd_fault **list, const char *spec)
 {
 	DCOSD_CLEANUP_FREE char *parts = dcosd_strdup(spec);
 	struct dcosd_fault *fault = dcosd_alloc(sizeof(*fault));
-	struct dcosd_fault **link = &faults->first;
 
 	if (!parse_spec(fault, parts)) {
 		free_fault(fault);
 		return false;
 	}
-	while (*link)
-		link = &(*link)->next;
-	*link = fault;
+	while (*list)
+		list = &(*list)->next;
+	*list = fault;
+	return true;
+}
+
+bool dcosd_faults_add(struct dcosd_faults *faults, const char *spec)
+{
+	return add_to(&faults->first, spec);
+}
+
+static void free_list(struct dcosd_fault **list)
+{
+	while (*list) {
+		struct dcosd_fault *first = *list;
+
+		*list = first->next;
+		free_fault(first);
+	}
+}
+
+static bool parse_lines(char *text, struct dcosd_fault **list)
+{
+	char *rest = NULL;
+	const char *line;
+
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		if (!add_to(list, line))
+			return false;
+	return true;
+}
+
+bool dcosd_faults_replace(struct dcosd_faults *faults, const char *text)
+{
+	DCOSD_CLEANUP_FREE char *lines = dcosd_strdup(text);
+	struct dcosd_fault *list = NULL, **end = &faults->replaced;
+
+	if (!parse_lines(lines, &list)) {
+		free_list(&list);
+		return false;
+	}
+	pthread_mutex_lock(&faults->lock);
+	while (*end)
+		end = &(*end)->next;
+	*end = faults->first;
+	faults->first = list;
+	pthread_mutex_unlock(&faults->lock);
 	return true;
 }
 
 void dcosd_faults_clear(struct dcosd_faults *faults)
 {
-	while (faults->first) {
-		struct dcosd_fault *first = faults->first;
-
-		faults->first = first->next;
-		free_fault(first);
-	}
+	free_list(&faults->first);
+	free_list(&faults->replaced);
 }
 
 static bool hits(struct dcosd_fault *fault, const char *method, const char *target)

@@ -16,10 +16,14 @@ struct dcosd_fault;
 struct dcosd_faults {
 	pthread_mutex_t lock;
 	struct dcosd_fault *first;
+	struct dcosd_fault *replaced; /* a request may still be under one of them */
 };
 
 /* Adds a fault behind the others; false if SPEC breaks the grammar. */
 bool dcosd_faults_add(struct dcosd_faults *faults, const char *spec);
+/* Puts the faults of TEXT, one a line, in place of those before; false, and nothing is changed, if
+ * one of them breaks the grammar. */
+bool dcosd_faults_replace(struct dcosd_faults *faults, const char *text);
 void dcosd_faults_clear(struct dcosd_faults *faults);
 
 /* The fault that hits this request, or NULL; counts the hit. May be called by several threads. */

@@ -68,6 +68,7 @@ int main(int argc, char **argv)
 	dcosd_accounts_free(cluster.accounts);
 	dcosd_acl_clear(&cluster.acl);
 	dcosd_store_clear(&cluster.store);
+	dcosd_store_clear(&cluster.saved);
 	dcosd_key_free(cluster.key);
 	dcosd_faults_clear(&faults);
 	free(cluster.ca_pem);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control.h"
 #include "util.h"
 
 static void help(void)
@@ -28,8 +29,8 @@ static void help(void)
 	       "  --token-lifetime SECONDS      of ACS tokens, 5 days by default\n"
 	       "  --fault SPEC                  misbehave, see below\n"
 	       "  --log FILE                    append a line METHOD PATH STATUS per request\n\n"
-	       "When ready it prints: listening on https://ADDRESS:PORT\n\n%s",
-	       dcosd_fault_help);
+	       "When ready it prints: listening on https://ADDRESS:PORT\n\n%s%s",
+	       dcosd_fault_help, dcosd_control_help);
 	exit(0);
 }
 

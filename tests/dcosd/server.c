@@ -8,6 +8,7 @@
 
 #include <microhttpd.h>
 
+#include "control.h"
 #include "router.h"
 #include "stop.h"
 #include "util.h"
@@ -111,26 +112,31 @@ static struct MHD_Response *make_response(struct dcosd_server *server, struct dc
 	return response;
 }
 
+static enum MHD_Result send_whole(struct dcosd_server *server, struct MHD_Connection *connection,
+				  struct dcosd_answer *answer)
+{
+	struct MHD_Response *response = make_response(server, answer);
+	enum MHD_Result r;
+
+	if (!response)
+		return MHD_NO;
+	r = MHD_queue_response(connection, answer->status, response);
+	MHD_destroy_response(response);
+	return r;
+}
+
 /* MHD_NO closes the connection without a word, which is what a dropped answer is. */
 static enum MHD_Result send_answer(struct dcosd_server *server, struct MHD_Connection *connection,
 				   const struct dcosd_request *request, struct dcosd_answer *answer)
 {
-	struct MHD_Response *response;
-	enum MHD_Result r;
-
 	if (answer->delivery == DCOSD_DROPPED ||
 	    (answer->delivery == DCOSD_TRUNCATED && !answer->body)) {
 		log_request(server, request, 0);
 		return MHD_NO;
 	}
-	response = make_response(server, answer);
-	if (!response)
-		return MHD_NO;
 	/* Logged first: who has the answer may rely on the line being there. */
 	log_request(server, request, answer->status);
-	r = MHD_queue_response(connection, answer->status, response);
-	MHD_destroy_response(response);
-	return r;
+	return send_whole(server, connection, answer);
 }
 
 static void read_headers(struct MHD_Connection *connection, struct dcosd_request *request)
@@ -149,11 +155,13 @@ static enum MHD_Result answer_request(struct dcosd_server *server,
 				      struct MHD_Connection *connection,
 				      struct dcosd_request *request)
 {
-	const struct dcosd_fault *fault =
-		dcosd_faults_match(server->config.faults, request->method, request->target);
+	const struct dcosd_fault *fault;
 	struct dcosd_answer answer = { 0 };
 	enum MHD_Result r;
 
+	if (dcosd_control_answer(server->config.cluster, server->config.faults, request, &answer))
+		return send_whole(server, connection, &answer);
+	fault = dcosd_faults_match(server->config.faults, request->method, request->target);
 	read_headers(connection, request);
 	if (fault)
 		dcosd_stop_wait(&server->stop, dcosd_fault_delay(fault));

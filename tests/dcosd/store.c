@@ -68,6 +68,15 @@ bool dcosd_store_delete(struct dcosd_store *store, const char *path)
 	return true;
 }
 
+void dcosd_store_copy(const struct dcosd_store *from, struct dcosd_store *to)
+{
+	const struct dcosd_secret *secret;
+
+	dcosd_store_clear(to);
+	for (secret = from->first; secret; secret = secret->next)
+		dcosd_store_create(to, secret->path, secret->value, secret->len, secret->binary);
+}
+
 void dcosd_store_clear(struct dcosd_store *store)
 {
 	while (store->first) {

@@ -26,6 +26,8 @@ bool dcosd_store_create(struct dcosd_store *store, const char *path, const char 
 void dcosd_secret_update(struct dcosd_secret *secret, const char *value, size_t len, bool binary);
 /* False if there is no such secret. */
 bool dcosd_store_delete(struct dcosd_store *store, const char *path);
+/* TO becomes what FROM is. */
+void dcosd_store_copy(const struct dcosd_store *from, struct dcosd_store *to);
 void dcosd_store_clear(struct dcosd_store *store);
 
 #endif

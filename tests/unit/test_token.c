@@ -59,6 +59,28 @@ TEST(what_is_written_is_read_back)
 	free(json);
 }
 
+TEST(a_change_under_way_is_read_and_written)
+{
+	static const char json[] = "{\"type\":\"pxenc\",\"keyslots\":[\"0\"],\"version\":1,"
+				   "\"secret_type\":\"dcos\",\"store\":\"default\","
+				   "\"secret\":\"a\",\"auto\":false,"
+				   "\"old\":{\"slot\":5,\"secret\":\"b/c\",\"keep\":true}}";
+	struct px_token *token = NULL, *copy;
+	char *text;
+
+	assert_int_equal(parse(json, &token), PX_OK);
+	assert_null(token->next.secret);
+	assert_int_equal(token->old.keyslot, 5);
+	assert_string_equal(token->old.secret, "b/c");
+	assert_true(token->old.keep);
+	copy = px_token_copy(token);
+	text = px_token_format(copy);
+	assert_string_equal(text, json);
+	free(text);
+	px_token_free(&copy);
+	px_token_free(&token);
+}
+
 TEST(a_newer_version_asks_for_a_newer_pxenc)
 {
 	struct px_token *token = NULL;
@@ -76,6 +98,9 @@ TEST(a_newer_version_asks_for_a_newer_pxenc)
 #define STORE "\"store\":\"default\""
 #define SECRET "\"secret\":\"a/b\""
 #define AUTO "\"auto\":true"
+#define OTHER(slot, secret) "{\"slot\":" #slot ",\"secret\":\"" secret "\",\"keep\":false}"
+#define NEXT(slot, secret) "\"next\":" OTHER(slot, secret)
+#define OLD(slot, secret) "\"old\":" OTHER(slot, secret)
 #define C ","
 
 TEST(anything_else_is_refused)
@@ -117,6 +142,23 @@ TEST(anything_else_is_refused)
 		{ "{" TYPE C SLOT C V1 C DCOS C "\"store\":\"\"" C SECRET C AUTO "}", "store" },
 		{ "{" TYPE C SLOT C V1 C DCOS C "\"store\":\"a/../b\"" C SECRET C AUTO "}",
 		  "store" },
+		{ "{" TYPE C SLOT C V1 C DCOS C STORE C SECRET C AUTO C NEXT(0, "a/b") "}",
+		  "not another one" },
+		{ "{" TYPE C SLOT C V1 C DCOS C STORE C SECRET C AUTO C NEXT(32, "a/b") "}",
+		  "not another one" },
+		{ "{" TYPE C SLOT C V1 C DCOS C STORE C SECRET C AUTO C NEXT(1, "../b") "}",
+		  "\"../b\"" },
+		{ "{" TYPE C SLOT C V1 C DCOS C STORE C SECRET C AUTO C OLD(1, "pxenc/x") "}",
+		  "\"pxenc/x\"" },
+		{ "{" TYPE C SLOT C V1 C DCOS C STORE C SECRET C AUTO C "\"next\":{\"slot\":1}}",
+		  "\"secret\" is missing" },
+		{ "{" TYPE C SLOT C V1 C DCOS C STORE C SECRET C AUTO C "\"old\":{\"x\":1}}",
+		  "unknown" },
+		{ "{" TYPE C SLOT C V1 C DCOS C STORE C SECRET C AUTO C "\"old\":7}",
+		  "\"old\" has the wrong type" },
+		{ "{" TYPE C SLOT C V1 C DCOS C STORE C SECRET C AUTO C NEXT(1, "a/c")
+			  C OLD(2, "a/d") "}",
+		  "two changes" },
 		{ "{" TYPE C SLOT C V1 C DCOS C STORE C "\"secret\":\"../x\"" C AUTO "}",
 		  "\"../x\"" },
 		{ "{" TYPE C SLOT C V1 C DCOS C STORE C "\"secret\":\"pxenc/cluster\"" C AUTO "}",
@@ -203,6 +245,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_good_token_is_read),
 		cmocka_unit_test(what_is_written_is_read_back),
+		cmocka_unit_test(a_change_under_way_is_read_and_written),
 		cmocka_unit_test(a_newer_version_asks_for_a_newer_pxenc),
 		cmocka_unit_test(anything_else_is_refused),
 		cmocka_unit_test(running_out_of_memory_is_said),

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "pxenc/clock.h"
+#include "pxenc/helpers.h"
 #include "pxenc/log.h"
 #include "pxenc/luks.h"
 #include "pxenc/mapping.h"
@@ -52,6 +53,8 @@ static const struct look a_clone = {
 
 static struct {
 	char steps[4096];
+	bool reencrypting;
+	enum px_status settle;
 	enum px_status load, store, setting, get, seal, test, activate;
 	const char *key;
 	struct look looks[64]; /* one after the other; the last is there to stay */
@@ -128,6 +131,21 @@ void px_luks_free(struct px_luks **luks)
 		return;
 	step("free");
 	free(px_steal(luks));
+}
+
+bool px_luks_is_reencrypting(const struct px_luks *luks)
+{
+	assert_non_null(luks);
+	return world.reencrypting;
+}
+
+enum px_status px_helpers_settle(const char *path, dev_t device, const char *mapped, int *ret_lock)
+{
+	assert_string_equal(path, DEVICE);
+	assert_int_equal(device, DEVNO);
+	step(mapped ? "settle-mapped" : "settle");
+	*ret_lock = -1;
+	return world.settle;
 }
 
 const char *px_luks_device(const struct px_luks *luks)
@@ -739,6 +757,32 @@ TEST(no_memory_is_said_once_and_names_nothing)
 	each_allocation_may_fail(attempt, NULL, PX_NOMEM);
 }
 
+TEST(a_volume_that_is_being_written_anew_is_settled_first)
+{
+	world.reencrypting = true;
+	assert_ok(unlock(false));
+	assert_string_equal(world.steps, "load slave name settle store get:base/" SECRET
+					 " end seal activate free");
+}
+
+TEST(a_volume_whose_reencryption_is_in_the_way_is_not_opened)
+{
+	world.reencrypting = true;
+	world.settle = PX_BUSY;
+	assert_int_equal(unlock(false), PX_BUSY);
+	assert_string_equal(world.steps, "load slave name settle free");
+}
+
+TEST(a_mapping_with_the_remains_of_a_killed_reencryption_is_not_taken)
+{
+	world.reencrypting = true;
+	world.settle = PX_BUSY;
+	see(ours);
+	assert_int_equal(unlock(false), PX_BUSY);
+	assert_string_equal(world.steps, "load slave settle-mapped free");
+	assert_null(unlocked.name);
+}
+
 TEST(clearing_forgets_the_name)
 {
 	assert_ok(unlock(false));
@@ -791,6 +835,9 @@ int main(void)
 		unlock_test(a_mapping_that_is_just_being_made_is_waited_for),
 		unlock_test(a_mapping_that_vanishes_while_it_is_waited_for_is_none),
 		unlock_test(no_memory_is_said_once_and_names_nothing),
+		unlock_test(a_volume_that_is_being_written_anew_is_settled_first),
+		unlock_test(a_volume_whose_reencryption_is_in_the_way_is_not_opened),
+		unlock_test(a_mapping_with_the_remains_of_a_killed_reencryption_is_not_taken),
 		unlock_test(clearing_forgets_the_name),
 	};
 

@@ -25,6 +25,7 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_seal \
 	tests/unit/test_luks \
 	tests/unit/test_luks_again \
+	tests/unit/test_change \
 	tests/unit/test_mapping \
 	tests/unit/test_dm \
 	tests/unit/test_dm_release \
@@ -185,6 +186,18 @@ tests_unit_test_luks_again_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=crypt_resume_by_passphrase -Wl,--wrap=crypt_activate_by_passphrase \
 	-Wl,--wrap=crypt_resize -Wl,--wrap=crypt_get_active_device
 tests_unit_test_luks_again_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_change_SOURCES = tests/unit/test_change.c $(unit_support)
+tests_unit_test_change_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_change_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=crypt_set_pbkdf_type -Wl,--wrap=crypt_keyslot_set_encryption \
+	-Wl,--wrap=crypt_keyslot_add_by_volume_key -Wl,--wrap=crypt_keyslot_destroy \
+	-Wl,--wrap=crypt_volume_key_get -Wl,--wrap=crypt_token_json_set \
+	-Wl,--wrap=crypt_dump_json -Wl,--wrap=crypt_set_label \
+	-Wl,--wrap=crypt_metadata_locking -Wl,--wrap=crypt_keyslot_add_by_key \
+	-Wl,--wrap=crypt_reencrypt_init_by_passphrase -Wl,--wrap=crypt_reencrypt_run \
+	-Wl,--wrap=fcntl
+tests_unit_test_change_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_mapping_SOURCES = tests/unit/test_mapping.c $(unit_support)
 tests_unit_test_mapping_CPPFLAGS = $(unit_cppflags)

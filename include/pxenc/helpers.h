@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#ifndef PXENC_HELPERS_H
+#define PXENC_HELPERS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "pxenc/cleanup.h"
+#include "pxenc/status.h"
+
+/*
+ * The mappings below a volume's, by which libcryptsetup writes its data anew while it is in use
+ * (px_mapping_helpers). A process that was killed leaves them, and the part of the disk that it
+ * was copying stays suspended, since only the header tells which half has which key: so the volume
+ * has to be closed before it can be opened, or gone on with.
+ */
+
+/* Removes those that nobody uses. -EBUSY: some are left. Other -errno: sysfs or device-mapper. */
+int px_helpers_clear(dev_t device) PX_MUST_CHECK;
+
+/*
+ * For a volume whose header says that its volume key is being changed, before it is used. mapped:
+ * its mapping's name, or NULL. If another pxenc is at work on it, a mapped one is fine and one
+ * that is not has to wait: PX_BUSY. If none is, what one left behind is cleared; PX_BUSY says that
+ * it takes an unmount. *ret_lock (or -1) keeps others away from one that is not mapped.
+ */
+enum px_status px_helpers_settle(const char *path, dev_t device, const char *mapped,
+				 int *ret_lock) PX_MUST_CHECK;
+
+/* The same for one whose lock the caller has. */
+enum px_status px_helpers_settle_locked(const char *path, dev_t device,
+					const char *mapped) PX_MUST_CHECK;
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "reencryption.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "progress.h"
+#include "pxenc/log.h"
+
+bool px_reencryption_is_open(const struct px_luks *luks)
+{
+	return px_luks_token(luks)->reencrypt;
+}
+
+static enum px_status set_token(struct px_rotation *rotation, bool reencrypt, int second)
+{
+	px_auto(token) struct px_token *token = px_token_copy(px_luks_token(rotation->luks));
+
+	if (!token)
+		return px_nomem();
+	token->reencrypt = reencrypt;
+	token->second = second;
+	return px_luks_set_token(rotation->luks, token, rotation->key);
+}
+
+static enum px_status check_others(const struct px_rotation *rotation, bool force)
+{
+	unsigned int count = px_luks_count_slots(rotation->luks);
+
+	if (force || count <= 1)
+		return PX_OK;
+	return px_fail(PX_DECLINED,
+		       "%s has %u other keyslots (a recovery key is one), which a reencryption "
+		       "destroys: not without --force",
+		       rotation->device, count - 1);
+}
+
+static enum px_status prepare(struct px_rotation *rotation, bool force)
+{
+	int slot = px_luks_free_slot(rotation->luks);
+	enum px_status st;
+
+	st = check_others(rotation, force);
+	if (st)
+		return st;
+	if (slot < 0)
+		return px_fail(PX_USAGE,
+			       "%s has no free keyslot: remove one with cryptsetup luksKillSlot",
+			       rotation->device);
+	st = set_token(rotation, true, -1);
+	if (!st)
+		st = px_luks_add_volume_key(rotation->luks, slot, rotation->key);
+	return st ? st : set_token(rotation, true, slot);
+}
+
+/* Nothing was written under the new volume key yet: its keyslot goes, if it was made. */
+static enum px_status undo(struct px_rotation *rotation)
+{
+	int slot = px_luks_unbound_slot(rotation->luks, rotation->key);
+	enum px_status st = PX_OK;
+
+	if (slot >= 0)
+		st = set_token(rotation, true, -1);
+	if (!st && slot >= 0)
+		st = px_luks_destroy_slot(rotation->luks, slot);
+	return st ? st : set_token(rotation, false, -1);
+}
+
+/* Signals are held back, so they are looked for. SIGHUP is not: it runs on when the terminal
+ * goes. */
+static bool is_to_stop(void)
+{
+	sigset_t pending;
+
+	return sigpending(&pending) == 0 &&
+	       (sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1);
+}
+
+static bool progress(uint64_t done, uint64_t size, void *arg)
+{
+	px_progress_show(arg, done, size);
+	return !is_to_stop();
+}
+
+static enum px_status run(struct px_rotation *rotation, const char *mapped, bool *ret_done)
+{
+	struct px_progress bar;
+	enum px_status st;
+	bool stopped = false;
+
+	px_progress_begin(&bar, rotation->device);
+	st = px_luks_reencrypt(rotation->luks, mapped, rotation->key, progress, &bar, &stopped);
+	px_progress_end(&bar);
+	if (st)
+		return st;
+	if (stopped)
+		return px_fail(PX_DECLINED,
+			       "%s: stopped; it can be used as ever, and pxenc rotate goes on with "
+			       "it",
+			       rotation->device);
+	*ret_done = true;
+	return set_token(rotation, false, -1);
+}
+
+enum px_status px_reencryption_run(struct px_rotation *rotation, const char *mapped, bool force,
+				   bool *ret_done)
+{
+	bool fresh = !px_reencryption_is_open(rotation->luks);
+	enum px_status st;
+
+	*ret_done = false;
+	if (fresh) {
+		st = prepare(rotation, force);
+		return st ? st : run(rotation, mapped, ret_done);
+	}
+	if (px_luks_is_reencrypting(rotation->luks))
+		return run(rotation, mapped, ret_done);
+	/* It ended, and only the token does not say so; or it never ran. */
+	*ret_done = px_luks_unbound_slot(rotation->luks, rotation->key) < 0 &&
+		    px_luks_token(rotation->luks)->second < 0;
+	return undo(rotation);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "pxenc/helpers.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "pxenc/dm.h"
+#include "pxenc/lock.h"
+#include "pxenc/log.h"
+#include "pxenc/mapping.h"
+
+/* One lies on the other, so the upper ones go first. */
+#define FLOORS 3
+
+/* How many are left; -errno. */
+static int clear_once(dev_t device)
+{
+	struct px_mapping *list = NULL;
+	size_t count = 0, i;
+	int r, left = 0;
+
+	r = px_mapping_helpers(device, &list, &count);
+	if (r < 0)
+		return r;
+	for (i = 0; i < count && r == 0; i++) {
+		r = px_dm_remove(list[i].name);
+		if (r == -EBUSY) {
+			left++;
+			r = 0;
+		}
+		if (r == -ENOENT)
+			r = 0;
+	}
+	px_mapping_list_free(&list, count);
+	return r < 0 ? r : left;
+}
+
+int px_helpers_clear(dev_t device)
+{
+	int floor, left = 1;
+
+	for (floor = 0; floor < FLOORS && left > 0; floor++)
+		left = clear_once(device);
+	return left > 0 ? -EBUSY : left;
+}
+
+/* Nobody is at work on it; what is left below its mapping is of one who was killed. */
+static enum px_status check_mapped(const char *path, dev_t device, const char *mapped)
+{
+	struct px_mapping *list = NULL;
+	size_t count = 0;
+	int r = px_mapping_helpers(device, &list, &count);
+
+	px_mapping_list_free(&list, count);
+	if (r < 0)
+		return px_fail(PX_KERNEL, "cannot look for mappings in /sys: %s", strerror(-r));
+	if (count == 0)
+		return PX_OK;
+	return px_fail(PX_BUSY,
+		       "the reencryption of %s was killed while %s was in use, and a part of it is "
+		       "out of reach until then: unmount it, pxenc close %s (--force if that "
+		       "hangs), and open it again",
+		       path, mapped, mapped);
+}
+
+static enum px_status clear_unmapped(const char *path, dev_t device)
+{
+	int r = px_helpers_clear(device);
+
+	if (r == -EBUSY)
+		return px_fail(PX_BUSY,
+			       "what a killed reencryption of %s left behind is in use: see "
+			       "dmsetup ls --tree",
+			       path);
+	return r < 0 ? px_fail(PX_KERNEL,
+			       "what a killed reencryption of %s left behind cannot be "
+			       "removed: %s",
+			       path, strerror(-r))
+		     : PX_OK;
+}
+
+enum px_status px_helpers_settle_locked(const char *path, dev_t device, const char *mapped)
+{
+	return mapped ? check_mapped(path, device, mapped) : clear_unmapped(path, device);
+}
+
+enum px_status px_helpers_settle(const char *path, dev_t device, const char *mapped, int *ret_lock)
+{
+	px_auto(fd) int lock = -1;
+	enum px_status st;
+	int r = px_lock_try(path, &lock);
+
+	*ret_lock = -1;
+	if (r == -EBUSY && mapped)
+		return PX_OK;
+	if (r < 0)
+		return px_fail(r == -EBUSY ? PX_BUSY : PX_KERNEL,
+			       "%s is being written anew under another volume key, and not open: "
+			       "wait until that is done (%s)",
+			       path, strerror(-r));
+	st = px_helpers_settle_locked(path, device, mapped);
+	if (st || mapped)
+		return st;
+	*ret_lock = lock;
+	lock = -1;
+	return PX_OK;
+}

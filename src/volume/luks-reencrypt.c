@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include <errno.h>
+#include <string.h>
+
+#include "luks-private.h"
+#include "pxenc/log.h"
+
+/*
+ * The data of a volume written anew under another volume key, while it is in use if it is mapped.
+ * libcryptsetup keeps the state in the header, so that it can stop and go on at any time: what is
+ * being copied is protected by checksums.
+ */
+
+bool px_luks_is_reencrypting(const struct px_luks *luks)
+{
+	return luks->header->reencrypting;
+}
+
+enum px_status px_luks_add_volume_key(struct px_luks *luks, int slot, const struct px_secret *key)
+{
+	int r;
+
+	px_luks_listen();
+	r = px_luks_set_pbkdf(luks, key);
+	if (r == 0)
+		r = px_luks_write_unbound(luks, slot, key);
+	if (r < 0)
+		return px_luks_failed(luks->device, "a new volume key cannot be made", r);
+	return px_luks_refresh(luks);
+}
+
+/* Begins it, or loads the state of one that has begun. */
+static int init(struct px_luks *luks, const char *name, const struct px_secret *key)
+{
+	const struct px_token *token = px_luks_token(luks);
+	const struct crypt_params_luks2 luks2 = { .sector_size = luks->header->sector_size };
+	const struct crypt_params_reencrypt params = {
+		.mode = CRYPT_REENCRYPT_REENCRYPT,
+		.direction = CRYPT_REENCRYPT_FORWARD,
+		.resilience = "checksum",
+		.hash = "sha256",
+		.luks2 = &luks2,
+		.flags = luks->header->reencrypting ? CRYPT_REENCRYPT_RESUME_ONLY : 0,
+	};
+
+	return crypt_reencrypt_init_by_passphrase(luks->cd, name, px_luks_key_text(key),
+						  px_secret_len(key), token->keyslot, token->second,
+						  crypt_get_cipher(luks->cd),
+						  crypt_get_cipher_mode(luks->cd), &params);
+}
+
+/* What libcryptsetup's callback is given. */
+struct listener {
+	px_luks_progress *progress;
+	void *arg;
+	bool stopped;
+};
+
+static int hear(uint64_t size, uint64_t offset, void *arg)
+{
+	struct listener *listener = arg;
+
+	listener->stopped = !listener->progress(offset, size, listener->arg);
+	return listener->stopped;
+}
+
+enum px_status px_luks_reencrypt(struct px_luks *luks, const char *name,
+				 const struct px_secret *key, px_luks_progress *progress, void *arg,
+				 bool *ret_stopped)
+{
+	struct listener listener = { .progress = progress, .arg = arg };
+	int r;
+
+	px_luks_listen();
+	r = init(luks, name, key);
+	if (r == -EBUSY)
+		return px_fail(PX_BUSY,
+			       "%s is in use by a reencryption that was interrupted: unmount and "
+			       "close it, then run pxenc rotate again",
+			       luks->device);
+	if (r >= 0)
+		r = crypt_reencrypt_run(luks->cd, hear, &listener);
+	if (r < 0)
+		return px_luks_failed(luks->device, "its reencryption stopped", r);
+	*ret_stopped = listener.stopped;
+	return px_luks_refresh(luks);
+}

@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+# secrets create and update, killed at every system call that changes anything and at every
+# request: the secret has its old value or its new one, and the same command completes.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+T_DIR=$(mktemp -d)
+# shellcheck source=../lib.sh
+. tests/lib.sh
+# shellcheck source=../tools/kill-sweep.sh
+. tests/tools/kill-sweep.sh
+trap 'dcosd_stop main; rm -rf "$T_DIR"' EXIT
+
+t_own_run_dir
+export PXENC_CONFIG=$T_DIR/config.json
+
+setup() {
+    bash tests/dcosd/certs.sh "$T_DIR/certs" || return 1
+    dcosd_start main 127.0.0.1:0 --user u:p --grant 'u:dcos:secrets:default:/*:full' \
+        --secret changed=before || return 1
+    T_TIMEOUT=2 write_config "$PXENC_CONFIG" cluster_url "\"$DCOSD_URL_main\"" ca_cert_file "\"$T_DIR/certs/ca.crt\""
+    printf p | pxenc secrets dcos login --username u --password-stdin || return 1
+    printf after >"$T_DIR/value"
+    # shellcheck disable=SC2119  # no files
+    sweep_save
+}
+
+# value_is PATH STAGE VALUE BEFORE: BEFORE will do until it is finished; nothing else ever does.
+value_is() {
+    local value status
+    value=$(pxenc secrets get "$1")
+    status=$?
+    echo "the value is '$value' (status $status)"
+    [ "$value" = "$3" ] || { [ "$2" = killed ] && [ "$value" = "$4" ] && [[ $status = [09] ]]; }
+}
+
+created_check() { value_is new "$1" after ''; }
+create() { pxenc secrets create new --value-file "$T_DIR/value"; }
+# It is there, by us, or it is created now.
+created_finish() { create || [ $? = 14 ]; }
+
+updated_check() { value_is changed "$1" after before; }
+updated_finish() { pxenc secrets update changed --force --value-file "$T_DIR/value"; }
+
+unchanged_check() { value_is changed killed before before; }
+
+setup || exit 1
+check_match 'a sweep sees what a command has changed' \
+    "$(sweep_store it unchanged_check true -- pxenc secrets update changed --force --value-file "$T_DIR/value")" \
+    '^not ok - it: the store gone'
+check_match 'and what was not counted' \
+    "$(sweep_call it true true pxenc write 3 -- pxenc secrets update changed --force --value-file "$T_DIR/value")" \
+    'reached 4 points, counted 3'
+sweep 'secrets create' created_check created_finish -- pxenc secrets create new --value-file "$T_DIR/value"
+sweep_store 'secrets create' created_check created_finish -- pxenc secrets create new --value-file "$T_DIR/value"
+sweep_figure 'secrets create'
+SWEEP_POINTS=0
+sweep 'secrets update' updated_check updated_finish -- pxenc secrets update changed --force --value-file "$T_DIR/value"
+sweep_store 'secrets update' updated_check updated_finish -- pxenc secrets update changed --force --value-file "$T_DIR/value"
+sweep_figure 'secrets update'
+t_done
