@@ -69,8 +69,8 @@ _pxenc_words() {
 			--recovery-key --auto)
 		;;
 	rotate) options+=(--secret --cluster-key --generate --keep-old --reencrypt --force) ;;
-	open) options+=(--options --test) ;;
-	close) options+=(--deferred) ;;
+	open) options+=(--options --test --service) ;;
+	close) options+=(--deferred --force --stuck) ;;
 	status | 'secrets list') options+=(--json) ;;
 	secrets) options=(dcos set-cluster-key create update get list delete) ;;
 	'secrets dcos') options=(login logout) ;;

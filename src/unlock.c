@@ -13,9 +13,12 @@
 #include "pxenc/log.h"
 #include "pxenc/luks.h"
 #include "pxenc/mapping.h"
+#include "pxenc/places.h"
 #include "pxenc/resolve.h"
 #include "pxenc/signals.h"
+#include "pxenc/stale.h"
 #include "pxenc/store.h"
+#include "pxenc/turn.h"
 
 /* Against one who closes the device just now. */
 #define ACTIVATE_TRIES 10
@@ -98,7 +101,8 @@ static int find_mapping(const struct job *job, struct px_mapping *ret_mapping)
 		r = px_mapping_by_slave(job->devno, ret_mapping);
 		if (r == -ENOENT)
 			r = px_mapping_by_name(job->name, ret_mapping);
-		if (r < 0 || tries == 50 || (ret_mapping->slave_name && !ret_mapping->suspended))
+		if (r < 0 || tries == 50 || ret_mapping->gone ||
+		    (ret_mapping->slave_name && !ret_mapping->suspended))
 			return r;
 		px_mapping_clear(ret_mapping);
 		nanosleep(&moment, NULL);
@@ -118,6 +122,8 @@ static enum px_status look_for_mapping(const struct job *job, struct px_unlocked
 		return px_nomem();
 	if (r < 0)
 		return px_fail(PX_KERNEL, "cannot look for mappings in /sys: %s", strerror(-r));
+	if (mapping.gone)
+		return px_stale_remove(&mapping);
 	if (mapping.slave == job->devno && px_mapping_is_luks(&mapping))
 		return take_mapping(job, &mapping, unlocked);
 	return px_fail(PX_BUSY,
@@ -142,6 +148,18 @@ static enum px_status header(struct job *job, bool test, struct px_unlocked *unl
 	if (!st && px_luks_is_reencrypting(job->luks))
 		st = px_helpers_settle(job->device, job->devno, unlocked->name, &job->lock);
 	return st;
+}
+
+/* A turn is a courtesy to the store: where there can be none, we go on without. */
+static void take_turn(const struct job *job, int *ret_turn)
+{
+	int r;
+
+	if (!job->options->takes_turns)
+		return;
+	r = px_turn_take(px_place_run(), ret_turn);
+	if (r < 0)
+		px_note("%s: no turns are taken: %s", job->device, strerror(-r));
 }
 
 enum px_status px_unlock_key(struct px_luks *luks, const struct px_config *config,
@@ -170,11 +188,13 @@ enum px_status px_unlock_key(struct px_luks *luks, const struct px_config *confi
 /* resolve and fetch: the secret and its value. The store is left before the key is used. */
 static enum px_status fetch(struct job *job)
 {
+	px_auto(fd) int turn = -1;
 	px_auto(store) struct px_store *store = NULL;
 	const struct px_options *options = job->options;
 	unsigned int timeout = options->has_timeout ? options->timeout : job->config->timeout;
 	enum px_status st;
 
+	take_turn(job, &turn);
 	st = px_store_new(job->config, px_deadline_in(timeout), &store);
 	return st ? st
 		  : px_unlock_key(job->luks, job->config, store, options, &job->choice, &job->key);

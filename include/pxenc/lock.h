@@ -2,6 +2,7 @@
 #ifndef PXENC_LOCK_H
 #define PXENC_LOCK_H
 
+#include "pxenc/cleanup.h"
 #include "pxenc/status.h"
 
 /*
@@ -14,5 +15,13 @@ enum px_status px_lock_device(const char *device, char **ret_path, int *ret_fd);
 
 /* The same, silently, for a path without links. -EBUSY: another pxenc is changing it; -errno. */
 int px_lock_try(const char *path, int *ret_fd);
+
+/*
+ * From now until fd is closed, udevd does not look at the block device (systemd's "Locking block
+ * device access"), and so does not have a volume opened that is half made. Not for long work: all
+ * that waits for udev waits for us. Nothing is done to a plain file, on which libcryptsetup has a
+ * lock of this kind. -EBUSY: another program has it; -errno.
+ */
+int px_lock_out_udev(int fd) PX_MUST_CHECK;
 
 #endif

@@ -21,6 +21,7 @@ struct px_mapping {
 	char *slave_name; /* "sdb", or NULL */
 	bool suspended;
 	bool readonly;
+	bool gone; /* LUKS, but its device was pulled out or taken from it: px_dm_release */
 };
 
 /* For tests: another directory in place of /sys/block; NULL restores it. */
@@ -39,6 +40,10 @@ int px_mapping_by_slave(dev_t slave, struct px_mapping *ret_mapping);
 /* What libcryptsetup puts between a volume's mapping and this device while the data is written
  * anew; a process that was killed leaves it there. Sorted, as px_mapping_list. */
 int px_mapping_helpers(dev_t slave, struct px_mapping **ret_list, size_t *ret_count);
+
+/* The LUKS mapping whose only slave was the device that the kernel called so ("sdb"), and that is
+ * gone. -ENOENT: none. */
+int px_mapping_by_lost_slave(const char *slave_name, struct px_mapping *ret_mapping);
 
 bool px_mapping_is_luks(const struct px_mapping *mapping);
 

@@ -18,6 +18,7 @@ struct px_options {
 	bool readonly;	  /* ro */
 	bool has_timeout; /* timeout=S was given */
 	unsigned int timeout; /* seconds; 0: for ever */
+	bool takes_turns;     /* open --service: waits until few others fetch (turn.h) */
 	char *filesystem;     /* what is left for the filesystem, ro/rw and discard included */
 };
 

@@ -27,6 +27,7 @@ payload_make() {
     install -m 755 "$guest/initramfs" "$tree/init"
     install -m 755 -t "$payload/usr/lib/pxenc-vm" "$guest/init" "$guest/run"
     install -m 644 -t "$payload/usr/lib/pxenc-vm" "$guest/mounts"
+    install -D -m 755 -t "$payload/usr/local/bin" "$guest/vm-disk"
     install -m 644 "$guest/pxenc-vm.service" "$payload/etc/systemd/system/"
     install -m 644 "$guest/emergency.conf" "$payload/etc/systemd/system/emergency.service.d/"
     mkdir "$payload/etc/systemd/system/multi-user.target.wants"

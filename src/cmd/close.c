@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include "close-force.h"
+#include "close-stuck.h"
 #include "pxenc/cmd.h"
 #include "pxenc/find.h"
 #include "pxenc/helpers.h"
 #include "pxenc/log.h"
 #include "pxenc/luks.h"
+#include "pxenc/stale.h"
 
 struct arguments {
-	bool deferred, force;
-	const char *what;
+	bool deferred, force, stuck;
+	const char *what; /* NULL with stuck */
 };
 
 static enum px_status parse(int argc, char **argv, struct arguments *args)
@@ -16,6 +18,7 @@ static enum px_status parse(int argc, char **argv, struct arguments *args)
 	static const struct option longs[] = { PX_COMMON_OPTIONS,
 					       { "deferred", no_argument, NULL, 'd' },
 					       { "force", no_argument, NULL, 'f' },
+					       { "stuck", no_argument, NULL, 's' },
 					       { NULL, 0, NULL, 0 } };
 	int c;
 
@@ -24,10 +27,13 @@ static enum px_status parse(int argc, char **argv, struct arguments *args)
 			args->deferred = true;
 		else if (c == 'f')
 			args->force = true;
+		else if (c == 's')
+			args->stuck = true;
 		else
 			return PX_USAGE;
 	}
-	if (argc - optind != 1 || (args->deferred && args->force))
+	if (argc - optind != (args->stuck ? 0 : 1) ||
+	    args->deferred + args->force + args->stuck > 1)
 		return px_usage("close");
 	args->what = argv[optind];
 	return PX_OK;
@@ -43,7 +49,9 @@ static enum px_status close_mapping(const struct arguments *args)
 		return st;
 	if (args->force)
 		return px_close_force(&mapping);
-	if (mapping.suspended)
+	if (mapping.gone)
+		return px_stale_release(&mapping);
+	if (mapping.suspended && !args->deferred)
 		return px_fail(PX_BUSY,
 			       "%s is suspended: pxenc resume %s first, or close it with --force",
 			       mapping.name, mapping.name);
@@ -60,5 +68,7 @@ enum px_status px_cmd_close(int argc, char **argv)
 	enum px_status st;
 
 	st = parse(argc, argv, &args);
-	return st ? st : close_mapping(&args);
+	if (st)
+		return st;
+	return args.stuck ? px_close_stuck() : close_mapping(&args);
 }

@@ -8,9 +8,10 @@ const struct px_command px_commands[] = {
 	  "                    [--label L] [--cipher C] [--sector-size N] [--recovery-key] "
 	  "[--force]",
 	  "make DEVICE an encrypted volume whose key lies in the store", px_cmd_format },
-	{ "open", "DEVICE [NAME] [-o OPTIONS] [--test]",
+	{ "open", "DEVICE [NAME] [-o OPTIONS] [--test] [--service]",
 	  "unlock a volume as /dev/mapper/NAME, or only prove its key", px_cmd_open },
-	{ "close", "NAME|DEVICE [--deferred | --force]", "lock a volume again", px_cmd_close },
+	{ "close", "NAME|DEVICE [--deferred | --force] | --stuck", "lock a volume again",
+	  px_cmd_close },
 	{ "resize", "NAME|DEVICE [-o OPTIONS]", "make a volume as large as its device is now",
 	  px_cmd_resize },
 	{ "suspend", "NAME|DEVICE", "take a volume's key from the kernel; its I/O waits",

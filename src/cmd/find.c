@@ -2,12 +2,28 @@
 #include "pxenc/find.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "pxenc/log.h"
 
-#define MAPPER "/dev/mapper/"
+#define DEV "/dev/"
+#define MAPPER DEV "mapper/"
+
+/* A disk that was pulled out has no node any more, only the name that the kernel gave it: there
+ * "/dev/cciss/c0d0" is "cciss!c0d0". */
+static int find_lost(const char *device, struct px_mapping *ret_mapping)
+{
+	char name[NAME_MAX + 1];
+
+	if (strncmp(device, DEV, strlen(DEV)) != 0 || strlen(device) - strlen(DEV) >= sizeof(name))
+		return -ENOENT;
+	strcpy(name, device + strlen(DEV));
+	for (char *slash = strchr(name, '/'); slash; slash = strchr(slash, '/'))
+		*slash = '!';
+	return px_mapping_by_lost_slave(name, ret_mapping);
+}
 
 int px_find_mapping(const char *what, struct px_mapping *ret_mapping)
 {
@@ -22,8 +38,10 @@ int px_find_mapping(const char *what, struct px_mapping *ret_mapping)
 			return r;
 		px_mapping_clear(ret_mapping);
 	}
-	if (stat(what, &st) < 0)
-		return -errno;
+	if (stat(what, &st) < 0) {
+		r = -errno;
+		return r == -ENOENT && find_lost(what, ret_mapping) == 0 ? 0 : r;
+	}
 	return S_ISBLK(st.st_mode) ? px_mapping_by_slave(st.st_rdev, ret_mapping) : -ENOTBLK;
 }
 

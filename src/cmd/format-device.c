@@ -58,6 +58,17 @@ enum px_status px_target_check(struct px_target *target, bool force, bool ask)
 	return st;
 }
 
+enum px_status px_target_seize(const struct px_target *target)
+{
+	int r = px_lock_out_udev(target->lock);
+
+	if (r == -EBUSY)
+		return px_fail(PX_BUSY, "%s is locked by another program: see lsof %s",
+			       target->path, target->path);
+	return r < 0 ? px_fail(PX_KERNEL, "%s cannot be locked: %s", target->path, strerror(-r))
+		     : PX_OK;
+}
+
 void px_target_release(struct px_target *target)
 {
 	free(target->path);

@@ -27,6 +27,9 @@ enum px_status px_target_take(const char *device, struct px_target *ret_target);
  * store is, and (with ask false) once more before the first write. */
 enum px_status px_target_check(struct px_target *target, bool force, bool ask);
 
+/* From before the first write: udev looks at it when it is done. PX_BUSY, PX_KERNEL. */
+enum px_status px_target_seize(const struct px_target *target);
+
 void px_target_release(struct px_target *target);
 
 static inline void px_target_cleanup(struct px_target *target)

@@ -226,6 +226,8 @@ static enum px_status write_volume(const struct arguments *args, struct px_targe
 	enum px_status st;
 
 	st = px_target_check(target, args->force, false);
+	if (!st)
+		st = px_target_seize(target);
 	return st ? st : format_device(args, target, session, plan, ret_luks);
 }
 

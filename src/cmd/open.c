@@ -10,6 +10,7 @@
 struct arguments {
 	struct px_options options;
 	bool test;
+	bool service; /* content with a mapping that closes by itself */
 	const char *device;
 };
 
@@ -17,6 +18,7 @@ static enum px_status parse(int argc, char **argv, struct arguments *args)
 {
 	static const struct option longs[] = { PX_COMMON_OPTIONS,
 					       { "options", required_argument, NULL, 'o' },
+					       { "service", no_argument, NULL, 's' },
 					       { "test", no_argument, NULL, 't' },
 					       { NULL, 0, NULL, 0 } };
 	enum px_status st;
@@ -25,6 +27,8 @@ static enum px_status parse(int argc, char **argv, struct arguments *args)
 	while ((c = px_next_option("open", argc, argv, "o:", longs)) != -1) {
 		if (c == 't') {
 			args->test = true;
+		} else if (c == 's') {
+			args->service = args->options.takes_turns = true;
 		} else if (c == 'o') {
 			st = px_options_parse(&args->options, optarg);
 			if (st)
@@ -60,7 +64,7 @@ static enum px_status open_volume(const struct arguments *args)
 		return st;
 	if (args->test)
 		px_note("%s: the key opens the volume", args->device);
-	else if (!unlocked.created && goes_by_itself(unlocked.name))
+	else if (!unlocked.created && !args->service && goes_by_itself(unlocked.name))
 		return px_fail(PX_BUSY,
 			       "%s is open by a mount, as %s, and closes with its last "
 			       "unmount: unmount it first",

@@ -13,6 +13,8 @@ static const char *state_of(const struct px_row *row)
 {
 	if (!row->name)
 		return "closed";
+	if (row->gone)
+		return "gone";
 	if (row->suspended)
 		return "suspended";
 	if (row->has_crypt && row->crypt.deferred)

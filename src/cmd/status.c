@@ -55,6 +55,7 @@ static enum px_status look_at_mapping(const struct px_mapping *mapping, struct p
 		return px_nomem();
 	row->suspended = mapping->suspended;
 	row->readonly = mapping->readonly;
+	row->gone = mapping->gone;
 	row->has_header = row->device && px_peek(row->device, &row->header) == 0;
 	row->has_crypt = px_dm_crypt(mapping->name, &row->crypt) == 0;
 	if (row->has_crypt && px_driver_of(row->crypt.cipher, &row->driver) == -ENOMEM)

@@ -19,7 +19,7 @@ struct px_row {
 	bool has_crypt;
 	char *driver;
 	char **mounts;
-	bool suspended, readonly;
+	bool suspended, readonly, gone;
 };
 
 /* To standard output. */

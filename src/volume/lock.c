@@ -4,10 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "pxenc/cleanup.h"
 #include "pxenc/log.h"
+
+#define UDEV_TRIES 250 /* five seconds; it has the lock for moments itself */
 
 /* Not flock(2), which libcryptsetup takes on plain files; and it ends with our descriptor. */
 int px_lock_try(const char *path, int *ret_fd)
@@ -44,4 +48,23 @@ enum px_status px_lock_device(const char *device, char **ret_path, int *ret_fd)
 			       "cannot open %s, or lock it: %s", device, strerror(-r));
 	*ret_path = px_steal(&path);
 	return PX_OK;
+}
+
+int px_lock_out_udev(int fd)
+{
+	const struct timespec moment = { .tv_nsec = 20000000 };
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISBLK(st.st_mode))
+		return 0;
+	for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
+		if (errno != EWOULDBLOCK)
+			return -errno;
+		if (tries == UDEV_TRIES)
+			return -EBUSY;
+		nanosleep(&moment, NULL);
+	}
+	return 0;
 }

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "pxenc/cleanup.h"
@@ -108,22 +109,40 @@ static bool is_helper(const char *dm_uuid)
 /* The one device below a mapping, as far as it is known; none of ours has two. */
 struct below {
 	char *name;
-	dev_t devno;
+	dev_t devno; /* 0: it was pulled out */
 	bool several;
+	bool empty; /* nothing lies below, not even a helper */
 };
 
-static int add_below(int slaves, const char *name, struct below *below)
+/*
+ * The device number of a slave. The entry of a disk that was pulled out stays as long as the
+ * mapping does, but leads nowhere; one that went meanwhile is no entry any more (-ENOENT).
+ */
+static int read_slave_devno(int slaves, const char *name, dev_t *ret_devno)
 {
 	char attribute[NAME_MAX + 8];
-	dev_t devno = 0;
+	struct stat st;
 	int r;
 
 	snprintf(attribute, sizeof(attribute), "%s/dev", name);
-	r = read_devno(slaves, attribute, &devno);
+	r = read_devno(slaves, attribute, ret_devno);
+	if (r == -ENOENT && fstatat(slaves, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		*ret_devno = 0;
+	else if (r < 0)
+		return r;
+	return 0;
+}
+
+static int add_below(int slaves, const char *name, struct below *below)
+{
+	dev_t devno = 0;
+	int r = read_slave_devno(slaves, name, &devno);
+
 	if (r < 0)
 		return r;
 	if (below->name) {
-		below->several = below->several || devno != below->devno;
+		below->several = below->several || devno != below->devno ||
+				 (devno == 0 && strcmp(name, below->name) != 0);
 		return 0;
 	}
 	below->devno = devno;
@@ -151,6 +170,7 @@ static int look_below(int at, int floor, struct below *below)
 	while (r == 0 && (entry = next_entry(slaves))) {
 		px_auto(fd) int helper = -1;
 
+		below->empty = false;
 		if (floor < FLOORS && entry_is_helper(dirfd(slaves), entry->d_name)) {
 			helper = openat(dirfd(slaves), entry->d_name,
 					O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -162,10 +182,28 @@ static int look_below(int at, int floor, struct below *below)
 	return r;
 }
 
+/*
+ * Whether a LUKS mapping has lost its device: it was pulled out; or the table was taken from the
+ * mapping, which waits for its last user. One that is just being made has no device either, but no
+ * size yet.
+ */
+static int look_whether_gone(int at, const struct below *below, struct px_mapping *mapping)
+{
+	bool has_size = false;
+	int r = 0;
+
+	if (mapping->slave != 0 || !px_mapping_is_luks(mapping))
+		return 0;
+	if (below->empty)
+		r = read_flag(at, "size", &has_size);
+	mapping->gone = mapping->slave_name || has_size;
+	return r;
+}
+
 /* What a mapping with a single device below it has there; with more, it is none of ours. */
 static int read_slave(int at, struct px_mapping *mapping)
 {
-	struct below below = { .name = NULL };
+	struct below below = { .empty = true };
 	int r = look_below(at, 1, &below);
 
 	if (r < 0 || below.several) {
@@ -174,7 +212,7 @@ static int read_slave(int at, struct px_mapping *mapping)
 	}
 	mapping->slave_name = below.name;
 	mapping->slave = below.devno;
-	return 0;
+	return look_whether_gone(at, &below, mapping);
 }
 
 static int read_attributes(int at, struct px_mapping *mapping)
@@ -260,6 +298,17 @@ static int find(bool (*match)(const struct px_mapping *, const void *), const vo
 int px_mapping_by_name(const char *name, struct px_mapping *ret_mapping)
 {
 	return find(has_name, name, ret_mapping);
+}
+
+static bool lost_slave(const struct px_mapping *mapping, const void *slave_name)
+{
+	return px_mapping_is_luks(mapping) && mapping->gone && mapping->slave_name &&
+	       strcmp(mapping->slave_name, slave_name) == 0;
+}
+
+int px_mapping_by_lost_slave(const char *slave_name, struct px_mapping *ret_mapping)
+{
+	return find(lost_slave, slave_name, ret_mapping);
 }
 
 int px_mapping_by_slave(dev_t slave, struct px_mapping *ret_mapping)

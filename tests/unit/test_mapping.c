@@ -15,6 +15,7 @@
 #define UUID_2 "CRYPT-LUKS1-1f3c8e1a5b7d4c2e9a61d2f4b8c07e35-data"
 
 static struct fault no_opendir, no_read, no_readdir;
+static const char *vanishing; /* a slave, as soon as its name was read */
 
 DIR *__real_fdopendir(int fd);
 DIR *__wrap_fdopendir(int fd);
@@ -35,7 +36,16 @@ ssize_t __wrap_read(int fd, void *data, size_t len)
 
 struct dirent *__wrap_readdir(DIR *dir)
 {
-	return fault_hits(&no_readdir) ? NULL : __real_readdir(dir);
+	struct dirent *entry;
+
+	if (fault_hits(&no_readdir))
+		return NULL;
+	entry = __real_readdir(dir);
+	if (entry && vanishing && strcmp(entry->d_name, strrchr(vanishing, '/') + 1) == 0) {
+		assert_int_equal(rmdir(temp_path(vanishing)), 0);
+		vanishing = NULL;
+	}
+	return entry;
 }
 
 static void make_dir(const char *name)
@@ -66,6 +76,7 @@ static void add_mapping(const char *dm, const char *name, const char *uuid, cons
 	attribute(dm, "dm/suspended", "0\n");
 	attribute(dm, "ro", "0\n");
 	attribute(dm, "dev", dev);
+	attribute(dm, "size", "98304\n");
 }
 
 static void add_slave(const char *dm, const char *slave, const char *dev)
@@ -82,6 +93,7 @@ static void add_slave(const char *dm, const char *slave, const char *dev)
 static int prepare(void **state)
 {
 	no_opendir = no_read = no_readdir = (struct fault){ 0 };
+	vanishing = NULL;
 	if (temp_dir_make(state) < 0)
 		return -1;
 	px_mapping_set_root(*state);
@@ -211,11 +223,82 @@ TEST(a_slave_that_vanishes_is_a_vanished_mapping)
 	struct px_mapping mapping;
 
 	assert_int_equal(unlink(temp_path("dm-0/slaves/sdb/dev")), 0);
+	vanishing = "dm-0/slaves/sdb";
 	assert_int_equal(px_mapping_by_slave(makedev(8, 16), &mapping), -ENOENT);
+	assert_null(vanishing);
 	assert_int_equal(rmdir(temp_path("dm-3/slaves")), 0);
 	assert_int_equal(px_mapping_by_name("no-uuid", &mapping), -ENOENT);
 	attribute("dm-1", "dev", "no number\n");
 	assert_int_equal(px_mapping_by_name("data", &mapping), -ENOENT);
+}
+
+/* The kernel leaves its entry, which leads nowhere, as long as there is the mapping. */
+TEST(a_device_that_was_pulled_out_is_gone_and_the_mapping_still_there)
+{
+	struct px_mapping mapping;
+
+	assert_int_equal(px_mapping_by_name("pxenc-one", &mapping), 0);
+	assert_false(mapping.gone);
+	px_mapping_clear(&mapping);
+	assert_int_equal(px_mapping_by_lost_slave("sdb", &mapping), -ENOENT);
+
+	assert_int_equal(unlink(temp_path("dm-0/slaves/sdb/dev")), 0);
+	assert_int_equal(rmdir(temp_path("dm-0/slaves/sdb")), 0);
+	assert_int_equal(symlink("../nowhere", temp_path("dm-0/slaves/sdb")), 0);
+	assert_int_equal(px_mapping_by_name("pxenc-one", &mapping), 0);
+	assert_true(mapping.gone);
+	assert_int_equal(mapping.slave, 0);
+	assert_string_equal(mapping.slave_name, "sdb");
+	px_mapping_clear(&mapping);
+	assert_int_equal(px_mapping_by_lost_slave("sdb", &mapping), 0);
+	assert_string_equal(mapping.name, "pxenc-one");
+	px_mapping_clear(&mapping);
+	assert_int_equal(px_mapping_by_lost_slave("sdc1", &mapping), -ENOENT);
+	assert_int_equal(px_mapping_by_slave(makedev(8, 16), &mapping), -ENOENT);
+}
+
+TEST(only_luks_mappings_are_told_to_be_gone)
+{
+	struct px_mapping mapping;
+
+	assert_int_equal(unlink(temp_path("dm-2/slaves/sdb/dev")), 0);
+	assert_int_equal(px_mapping_by_name("vg-root", &mapping), 0);
+	assert_false(mapping.gone);
+	px_mapping_clear(&mapping);
+	assert_int_equal(px_mapping_by_lost_slave("sdb", &mapping), -ENOENT);
+}
+
+/* Released, it waits for its last user; but one that is just being made has no slave either. */
+TEST(a_mapping_whose_table_was_taken_from_it_is_gone)
+{
+	struct px_mapping mapping;
+
+	add_mapping("dm-4", "wiped\n", UUID_1 "\n", "253:4\n");
+	assert_int_equal(px_mapping_by_name("wiped", &mapping), 0);
+	assert_true(mapping.gone);
+	assert_null(mapping.slave_name);
+	px_mapping_clear(&mapping);
+	assert_int_equal(unlink(temp_path("dm-4/size")), 0);
+	attribute("dm-4", "size", "0\n");
+	assert_int_equal(px_mapping_by_name("wiped", &mapping), 0);
+	assert_false(mapping.gone);
+	px_mapping_clear(&mapping);
+}
+
+/* While its data is written anew, a helper lies between a mapping and its device. */
+TEST(a_mapping_above_a_helper_without_a_device_is_not_told_to_be_gone)
+{
+	struct px_mapping mapping;
+
+	add_mapping("dm-4", "moving\n", UUID_1 "\n", "253:4\n");
+	add_slave("dm-4", "dm-5", "253:5\n");
+	make_dir("dm-4/slaves/dm-5/dm");
+	make_dir("dm-4/slaves/dm-5/slaves");
+	attribute("dm-4", "slaves/dm-5/dm/uuid", "CRYPT-SUBDEV-moving-hotzone\n");
+	assert_int_equal(px_mapping_by_name("moving", &mapping), 0);
+	assert_false(mapping.gone);
+	assert_null(mapping.slave_name);
+	px_mapping_clear(&mapping);
 }
 
 TEST(failures_to_read_are_told_from_none)
@@ -286,6 +369,10 @@ int main(void)
 		MAPPING_TEST(a_mapping_with_two_slaves_has_none),
 		MAPPING_TEST(a_mapping_that_vanishes_is_passed_over),
 		MAPPING_TEST(a_slave_that_vanishes_is_a_vanished_mapping),
+		MAPPING_TEST(a_device_that_was_pulled_out_is_gone_and_the_mapping_still_there),
+		MAPPING_TEST(only_luks_mappings_are_told_to_be_gone),
+		MAPPING_TEST(a_mapping_whose_table_was_taken_from_it_is_gone),
+		MAPPING_TEST(a_mapping_above_a_helper_without_a_device_is_not_told_to_be_gone),
 		MAPPING_TEST(failures_to_read_are_told_from_none),
 		MAPPING_TEST(a_mapping_is_of_the_header_whose_uuid_it_has),
 		MAPPING_TEST(running_out_of_memory_is_said),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include "support.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +13,10 @@
 #include "pxenc/log.h"
 #include "pxenc/luks.h"
 #include "pxenc/mapping.h"
+#include "pxenc/places.h"
+#include "pxenc/stale.h"
 #include "pxenc/store.h"
+#include "pxenc/turn.h"
 #include "pxenc/unlock.h"
 
 #define DEVICE "/dev/fake"
@@ -43,6 +47,7 @@ struct look {
 	const char *slave_name;
 	bool suspended;
 	bool foreign; /* no LUKS */
+	bool gone;    /* its device was pulled out */
 };
 
 static const struct look nothing = { .slave_errno = -ENOENT, .name_errno = -ENOENT };
@@ -55,7 +60,8 @@ static struct {
 	char steps[4096];
 	bool reencrypting;
 	enum px_status settle;
-	enum px_status load, store, setting, get, seal, test, activate;
+	enum px_status load, store, setting, get, seal, test, activate, stale;
+	int turn, turn_errno; /* the descriptor that stands for a turn */
 	const char *key;
 	struct look looks[64]; /* one after the other; the last is there to stay */
 	size_t look, looks_len;
@@ -252,7 +258,9 @@ void px_store_free(struct px_store **store)
 static int find(int error, struct px_mapping *ret_mapping)
 {
 	const struct look *look = &world.looks[world.look];
-	struct px_mapping mapping = { .slave = look->slave, .suspended = look->suspended };
+	struct px_mapping mapping = { .slave = look->slave,
+				      .suspended = look->suspended,
+				      .gone = look->gone };
 
 	if (error)
 		return error;
@@ -306,6 +314,30 @@ void px_mapping_clear(struct px_mapping *mapping)
 	free(mapping->dm_uuid);
 	free(mapping->slave_name);
 	*mapping = (struct px_mapping){ 0 };
+}
+
+enum px_status px_stale_remove(const struct px_mapping *mapping)
+{
+	assert_string_equal(mapping->name, NAME);
+	assert_true(mapping->gone);
+	step("stale");
+	return world.stale ? px_fail(world.stale, "still in use") : PX_OK;
+}
+
+const char *px_place_run(void)
+{
+	return "/run/of/the/test";
+}
+
+int px_turn_take(const char *dir, int *ret_turn)
+{
+	assert_string_equal(dir, px_place_run());
+	step("turn");
+	if (world.turn_errno)
+		return -world.turn_errno;
+	*ret_turn = world.turn = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	assert_true(world.turn >= 0);
+	return 0;
 }
 
 static void see(struct look look)
@@ -733,6 +765,50 @@ TEST(a_mapping_that_vanishes_while_it_is_waited_for_is_none)
 	assert_true(unlocked.created);
 }
 
+/* The name is taken by what a former attachment of the volume left. */
+TEST(a_mapping_whose_device_was_pulled_out_is_removed_and_the_volume_opened_anew)
+{
+	struct look look = a_clone;
+
+	look.gone = true;
+	look.slave = 0;
+	see(look);
+	assert_ok(unlock(false));
+	assert_string_equal(world.steps, "load slave name stale store get:base/" SECRET
+					 " end seal activate free");
+	assert_true(unlocked.created);
+	assert_int_equal(world.naps, 0);
+}
+
+TEST(one_that_is_still_in_use_is_busy)
+{
+	struct look look = a_clone;
+
+	look.gone = true;
+	look.suspended = true;
+	see(look);
+	world.stale = PX_BUSY;
+	assert_fails(PX_BUSY, unlock(false), "still in use");
+	assert_string_equal(world.steps, "load slave name stale free");
+}
+
+TEST(a_service_takes_its_turn_with_the_store_and_leaves_it_before_the_key_is_used)
+{
+	options.takes_turns = true;
+	assert_ok(unlock(false));
+	assert_string_equal(world.steps, "load slave name turn store get:base/" SECRET
+					 " end seal activate free");
+	assert_int_equal(fcntl(world.turn, F_GETFD), -1);
+}
+
+TEST(where_there_are_no_turns_it_goes_on_without)
+{
+	options.takes_turns = true;
+	world.turn_errno = EACCES;
+	assert_ok(unlock(false));
+	assert_true(unlocked.created);
+}
+
 static int attempt(void *arg)
 {
 	enum px_status st = unlock(false);
@@ -834,6 +910,12 @@ int main(void)
 		unlock_test(a_mapping_that_appears_between_two_looks_is_known_by_its_slave),
 		unlock_test(a_mapping_that_is_just_being_made_is_waited_for),
 		unlock_test(a_mapping_that_vanishes_while_it_is_waited_for_is_none),
+		unlock_test(
+			a_mapping_whose_device_was_pulled_out_is_removed_and_the_volume_opened_anew),
+		unlock_test(one_that_is_still_in_use_is_busy),
+		unlock_test(
+			a_service_takes_its_turn_with_the_store_and_leaves_it_before_the_key_is_used),
+		unlock_test(where_there_are_no_turns_it_goes_on_without),
 		unlock_test(no_memory_is_said_once_and_names_nothing),
 		unlock_test(a_volume_that_is_being_written_anew_is_settled_first),
 		unlock_test(a_volume_whose_reencryption_is_in_the_way_is_not_opened),

@@ -26,6 +26,8 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_luks \
 	tests/unit/test_luks_again \
 	tests/unit/test_change \
+	tests/unit/test_luks2 \
+	tests/unit/test_mark \
 	tests/unit/test_mapping \
 	tests/unit/test_dm \
 	tests/unit/test_dm_release \
@@ -35,7 +37,9 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_watched \
 	tests/unit/test_frame \
 	tests/unit/test_acs \
+	tests/unit/test_stale \
 	tests/unit/test_store \
+	tests/unit/test_turn \
 	tests/unit/test_http \
 	tests/unit/test_dcos \
 	tests/unit/test_sandbox
@@ -187,6 +191,17 @@ tests_unit_test_luks_again_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=crypt_resize -Wl,--wrap=crypt_get_active_device
 tests_unit_test_luks_again_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
 
+tests_unit_test_luks2_SOURCES = tests/unit/test_luks2.c tests/unit/luks_samples.h $(unit_support)
+tests_unit_test_luks2_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_luks2_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_luks2_LDADD = libpxprobe.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_mark_SOURCES = tests/unit/test_mark.c tests/unit/luks_samples.h $(unit_support)
+tests_unit_test_mark_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_mark_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_mark_LDADD = libpxprobe.a libpxvolume.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) \
+	$(CMOCKA_LIBS)
+
 tests_unit_test_change_SOURCES = tests/unit/test_change.c $(unit_support)
 tests_unit_test_change_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_change_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
@@ -262,12 +277,23 @@ tests_unit_test_acs_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=EVP_MD_CTX_new -Wl,--wrap=fdopendir -Wl,--wrap=px_now_ms
 tests_unit_test_acs_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
 
+tests_unit_test_stale_SOURCES = tests/unit/test_stale.c src/volume/stale.c $(unit_support)
+tests_unit_test_stale_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_stale_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=nanosleep -Wl,--wrap=px_deadline_in -Wl,--wrap=px_deadline_left
+tests_unit_test_stale_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
 tests_unit_test_store_SOURCES = tests/unit/test_store.c $(unit_support)
 tests_unit_test_store_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_store_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=px_child_start -Wl,--wrap=mmap -Wl,--wrap=flock -Wl,--wrap=renameat \
 	-Wl,--wrap=unlinkat
 tests_unit_test_store_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_turn_SOURCES = tests/unit/test_turn.c $(unit_support)
+tests_unit_test_turn_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_turn_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) -Wl,--wrap=fcntl
+tests_unit_test_turn_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_http_SOURCES = tests/unit/test_http.c $(unit_support)
 tests_unit_test_http_CPPFLAGS = $(unit_cppflags)

@@ -121,6 +121,9 @@ by_force() {
     pxenc suspend vol
     check_equal 'a suspended volume that nobody uses closes by force without a word' "$(pxenc close --force vol 2>&1)" ''
     check 'at once' no_mappings
+    pxenc open $A vol && pxenc suspend vol
+    check 'and closes with --deferred, as at the stop of its unit' timeout 10 pxenc close --deferred vol
+    check 'at once, too' no_mappings
 }
 
 # What carries the machine is not suspended, whatever lies between.

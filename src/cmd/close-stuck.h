@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#ifndef PXENC_CMD_CLOSE_STUCK_H
+#define PXENC_CMD_CLOSE_STUCK_H
+
+#include "pxenc/cleanup.h"
+#include "pxenc/status.h"
+
+/*
+ * For shutdown: releases every volume of pxenc's that is suspended or whose device was pulled out,
+ * so that nobody waits for it any more. What was not written to its disk is lost. PX_KERNEL: some
+ * could not be released.
+ */
+enum px_status px_close_stuck(void) PX_MUST_CHECK;
+
+#endif
