@@ -59,7 +59,8 @@ _pxenc_value() {
 _pxenc_words() {
 	local options=(--help --verbose)
 	case $1 in
-	'') options=(format open close status enroll rotate secrets --help --version) ;;
+	'') options=(format open close resize suspend resume guard status enroll rotate secrets
+		--help --version) ;;
 	format)
 		options+=(--secret --cluster-key --generate --fstype --auto --label --cipher
 			--sector-size --recovery-key --force)
@@ -71,6 +72,8 @@ _pxenc_words() {
 	rotate) options+=(--secret --cluster-key --generate --keep-old --reencrypt --force) ;;
 	open) options+=(--options --test --service) ;;
 	close) options+=(--deferred --force --stuck) ;;
+	resize | resume) options+=(--options) ;;
+	guard) options+=(--interval) ;;
 	status | 'secrets list') options+=(--json) ;;
 	secrets) options=(dcos set-cluster-key create update get list delete) ;;
 	'secrets dcos') options=(login logout) ;;
@@ -92,7 +95,7 @@ _pxenc_arguments() {
 	case $1 in
 	'' | secrets | 'secrets dcos') _pxenc_words "$1" ;;
 	format | open | enroll | rotate) _pxenc_devices "${2:-/dev/}" ;;
-	close | status)
+	close | resize | suspend | resume | status)
 		_pxenc_mappings
 		[[ $2 != */* ]] || _pxenc_devices "$2"
 		;;
