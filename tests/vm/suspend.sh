@@ -63,7 +63,7 @@ prepare() {
 }
 
 keyless() {
-    local key reader
+    local key reader cached sync
     prepare
     check_match 'an open volume has its key in the kernel keyring, and the table names it' "$(key_of vol)" '^:64:logon:cryptsetup:'
     key=$(key_of vol)
@@ -76,6 +76,13 @@ keyless() {
     read_direct /mnt/a/file &
     reader=$!
     check 'O_DIRECT reads wait' still_waits $reader
+    check 'the cache can be dropped' timeout 20 sh -c 'echo 3 >/proc/sys/vm/drop_caches'
+    cat /mnt/a/file >/dev/null &
+    cached=$!
+    check 'then what was in it waits as well' still_waits $cached
+    sync &
+    sync=$!
+    check 'and so does sync, for the whole machine' still_waits $sync
     fails_with 'open and mount of a suspended volume say how to go on' 5 'pxenc resume vol' pxenc open $A
     fails_with 'close says so too' 5 'pxenc resume vol' pxenc close vol
     fails_with 'resize as well' 5 'pxenc resume vol' pxenc resize vol
@@ -84,6 +91,7 @@ keyless() {
     check 'and it stays suspended' is_suspended vol
     check 'resume' pxenc resume vol
     check 'the reader gets its bytes' wait $reader
+    check 'and all others go on' wait $cached $sync
     check_equal 'status shows it open' "$(state vol)" open
     check_match 'with its key in the keyring' "$(key_of vol)" '^:64:logon:cryptsetup:'
     check_equal 'the bytes are the same from the disk' "$(dd if=/mnt/a/file bs=64k iflag=direct status=none | sha256sum)" "$SUM"
