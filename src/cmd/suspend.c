@@ -41,9 +41,11 @@ static void list_vital(const struct px_config *config, const char *paths[PATHS_M
 	paths[n++] = config_file ? config_file : PX_CONFIG_FILE;
 	if (px_place_run())
 		paths[n++] = px_place_run();
-	if (config && config->ca_cert_file)
+	if (config->ca_cert_file)
 		paths[n++] = config->ca_cert_file;
-	if (config && config->password_file)
+	if (config->username_file)
+		paths[n++] = config->username_file;
+	if (config->password_file)
 		paths[n++] = config->password_file;
 	paths[n] = NULL;
 }
@@ -76,55 +78,60 @@ static enum px_status refuse_vital(const struct px_mapping *mapping)
 }
 
 /* dmsetup suspend, or a table that is being changed, leaves the key where it is. */
-static enum px_status check_suspended(const struct px_mapping *mapping)
+static enum px_status check_suspended(const char *name, const struct px_dm_crypt *crypt)
 {
-	px_auto(dm_crypt) struct px_dm_crypt crypt = { .cipher = NULL };
-	int r = px_dm_crypt(mapping->name, &crypt);
-
-	if (r < 0)
-		return px_fail(PX_KERNEL, "cannot find out whether %s has its key: %s",
-			       mapping->name, strerror(-r));
-	if (crypt.has_key)
+	if (crypt->has_key)
 		return px_fail(PX_BUSY,
 			       "%s is suspended, but not by pxenc, and its key is still in the "
 			       "kernel: dmsetup resume %s, then suspend it again",
-			       mapping->name, mapping->name);
-	px_note("%s was suspended already", mapping->name);
+			       name, name);
+	px_note("%s was suspended already", name);
 	return PX_OK;
 }
 
-static enum px_status take_key(const struct px_mapping *mapping)
+static enum px_status look_at_table(const char *name, struct px_dm_crypt *ret_crypt)
+{
+	int r = px_dm_crypt(name, ret_crypt);
+
+	if (r == -ENOMEM)
+		return px_nomem();
+	if (r == -EINVAL)
+		return px_fail(
+			PX_BUSY,
+			"%s cannot be suspended: its table is none with one key: is it being "
+			"reencrypted? Let that end first",
+			name);
+	return r < 0 ? px_fail(PX_KERNEL, "cannot find out whether %s has its key: %s", name,
+			       strerror(-r))
+		     : PX_OK;
+}
+
+static enum px_status take_key(const char *name)
 {
 	int r;
 
 	/* A signal must not fall between the waiting and the wiping. */
 	px_signals_hold();
-	r = px_dm_suspend(mapping->name);
+	r = px_dm_suspend(name);
 	if (r == -ENOMEM)
 		return px_nomem();
-	if (r == -EINVAL)
-		return px_fail(PX_BUSY,
-			       "%s cannot be suspended: its table is none that has one key: is it "
-			       "being reencrypted?",
-			       mapping->name);
-	return r < 0 ? px_fail(PX_KERNEL, "%s cannot be suspended: %s", mapping->name, strerror(-r))
-		     : PX_OK;
+	return r < 0 ? px_fail(PX_KERNEL, "%s cannot be suspended: %s", name, strerror(-r)) : PX_OK;
 }
 
 enum px_status px_suspend(const char *what)
 {
 	px_auto(mapping) struct px_mapping mapping = { .name = NULL };
+	px_auto(dm_crypt) struct px_dm_crypt crypt = { .cipher = NULL };
 	enum px_status st;
 
 	st = px_find_volume(what, &mapping);
-	if (st)
-		return st;
-	if (mapping.suspended)
-		return check_suspended(&mapping);
-	st = refuse_vital(&mapping);
-	if (st)
-		return st;
-	return take_key(&mapping);
+	if (!st)
+		st = look_at_table(mapping.name, &crypt);
+	if (!st && mapping.suspended)
+		return check_suspended(mapping.name, &crypt);
+	if (!st)
+		st = refuse_vital(&mapping);
+	return st ? st : take_key(mapping.name);
 }
 
 enum px_status px_resume(const char *what, const struct px_options *options)
