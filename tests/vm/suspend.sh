@@ -15,7 +15,8 @@ A=/dev/vdb B=/dev/vdc
 serve() {
     dcosd_start main 127.0.0.1:443 --user 'u:pw' --user 'root:root' \
         --grant 'u:dcos:secrets:default:/pwx/secrets/*:full' \
-        --grant 'root:dcos:superuser:full' "$@"
+        --grant 'root:dcos:superuser:full' "$@" ||
+        wait_for 60 grep -q '^listening on' "$T_DIR/main.out"
 }
 
 setup() {
