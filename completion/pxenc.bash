@@ -62,7 +62,10 @@ _pxenc_value() {
 _pxenc_words() {
 	local options=(--help --verbose)
 	case $1 in
-	'') options=(format open close status enroll rotate erase header secrets credentials --help --version) ;;
+	'')
+		options=(format open close resize suspend resume guard status enroll rotate erase header
+			secrets credentials --help --version)
+		;;
 	format)
 		options+=(--secret --cluster-key --generate --fstype --auto --label --cipher
 			--sector-size --recovery-key --force)
@@ -73,10 +76,12 @@ _pxenc_words() {
 		;;
 	rotate) options+=(--secret --cluster-key --generate --keep-old --reencrypt --force) ;;
 	open) options+=(--options --test --service) ;;
-	close) options+=(--deferred --stuck) ;;
 	erase | 'header seal') options+=(--force) ;;
 	header) options=(backup restore seal) ;;
 	'header restore') options+=(--uuid --force) ;;
+	close) options+=(--deferred --force --stuck) ;;
+	resize | resume) options+=(--options) ;;
+	guard) options+=(--interval) ;;
 	status | 'secrets list') options+=(--json) ;;
 	secrets) options=(dcos set-cluster-key create update get list delete) ;;
 	'secrets dcos') options=(login logout) ;;
@@ -111,7 +116,7 @@ _pxenc_arguments() {
 	case $1 in
 	'' | header | secrets | 'secrets dcos' | credentials) _pxenc_words "$1" ;;
 	format | open | enroll | rotate | erase | 'header '*) _pxenc_devices "${2:-/dev/}" ;;
-	close | status)
+	close | resize | suspend | resume | status)
 		_pxenc_mappings
 		[[ $2 != */* ]] || _pxenc_devices "$2"
 		;;

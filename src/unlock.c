@@ -81,9 +81,9 @@ static enum px_status take_mapping(const struct job *job, const struct px_mappin
 			       job->device, mapping->name);
 	if (mapping->suspended)
 		return px_fail(PX_BUSY,
-			       "the mapping %s of %s is suspended: dmsetup resume %s, or "
-			       "close it",
-			       mapping->name, job->device, mapping->name);
+			       "the mapping %s of %s is suspended: pxenc resume %s, or "
+			       "pxenc close --force %s",
+			       mapping->name, job->device, mapping->name, mapping->name);
 	unlocked->name = strdup(mapping->name);
 	return unlocked->name ? PX_OK : px_nomem();
 }
@@ -239,7 +239,7 @@ static enum px_status activate(struct job *job, struct px_unlocked *unlocked)
 	}
 	return px_fail(PX_BUSY,
 		       "%s is in use by something else: see lsblk %s; if that shows "
-		       "nothing, a process was killed half way: dmsetup remove %s",
+		       "nothing, a process was killed half way: pxenc close --force %s",
 		       job->device, job->device, job->name);
 }
 

@@ -24,6 +24,10 @@ extern const struct px_command px_commands[]; /* ends with words == NULL */
 enum px_status px_cmd_format(int argc, char **argv);
 enum px_status px_cmd_open(int argc, char **argv);
 enum px_status px_cmd_close(int argc, char **argv);
+enum px_status px_cmd_resize(int argc, char **argv);
+enum px_status px_cmd_suspend(int argc, char **argv);
+enum px_status px_cmd_resume(int argc, char **argv);
+enum px_status px_cmd_guard(int argc, char **argv);
 enum px_status px_cmd_status(int argc, char **argv);
 enum px_status px_cmd_erase(int argc, char **argv);
 enum px_status px_cmd_header_backup(int argc, char **argv);

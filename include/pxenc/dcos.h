@@ -95,6 +95,9 @@ int px_json_members(const char *json, size_t len, struct px_secret **ret_members
 /* Whether an error's body is a JSON object whose description has this text. */
 bool px_dcos_error_says(const char *body, size_t len, const char *text);
 
+/* Whether an error's body is as the API's own are: a JSON object with a title and a description. */
+bool px_dcos_is_error(const char *body, size_t len);
+
 /* The "exp" claim of a JWT, unverified: seconds since 1970, 0 when it has none that is sane. */
 int64_t px_jwt_expiry(const char *jwt, size_t len);
 

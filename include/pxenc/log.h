@@ -25,6 +25,9 @@ enum px_status px_nomem(void);
 /* Something the administrator should know, though the work goes on. */
 void px_warn(const char *fmt, ...) PX_PRINTF(1, 2);
 
+/* What a service has done, for its journal: neither a failure nor a warning. */
+void px_say(const char *fmt, ...) PX_PRINTF(1, 2);
+
 /* What is going on, with -v only. */
 void px_note(const char *fmt, ...) PX_PRINTF(1, 2);
 

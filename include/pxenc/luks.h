@@ -163,6 +163,21 @@ enum px_status px_luks_sealed(struct px_luks *luks, char **ret_text) PX_MUST_CHE
 enum px_status px_luks_set_subsystem(struct px_luks *luks) PX_MUST_CHECK;
 
 /*
+ * Gives a suspended mapping of this volume (px_dm_suspend) its key again, and what waits for it
+ * goes on. The LUKS2 token's keyslot when named_slot, else any. PX_BAD_KEY, PX_KERNEL, PX_NOMEM.
+ */
+enum px_status px_luks_resume(struct px_luks *luks, const char *name, const struct px_secret *key,
+			      bool named_slot) PX_MUST_CHECK;
+
+/*
+ * Makes a mapping of this volume as large as the device below it is now; it stays in use
+ * meanwhile. *ret_before and *ret_now: its size in bytes. PX_BAD_KEY, PX_KERNEL, PX_NOMEM.
+ */
+enum px_status px_luks_resize(struct px_luks *luks, const char *name, const struct px_secret *key,
+			      bool named_slot, uint64_t *ret_before,
+			      uint64_t *ret_now) PX_MUST_CHECK;
+
+/*
  * Removes a mapping: now, or deferred until its last user is gone. PX_BUSY at once when it is
  * mounted or the like; while it is merely open, as udev has fresh nodes, libdevmapper tries for
  * five seconds. PX_NO_VOLUME (no such mapping), PX_KERNEL.

@@ -29,6 +29,9 @@ enum px_get {
 	PX_GET_PASSPHRASE = 1, /* a JSON object with a member named by the path's full text or
 				  last component is a Portworx-written secret: that member */
 	PX_GET_MAYBE = 2,      /* PX_NO_SECRET is an answer, not an error: nothing is logged */
+	PX_GET_VERDICT = 4,    /* the question is whether the store itself grants it: PX_NO_SECRET
+				  and PX_FORBIDDEN are answers, and PX_UNTRUSTED where somebody
+				  before it, such as a proxy, says so */
 };
 
 /* how: an OR of enum px_get. */

@@ -79,6 +79,15 @@ void px_warn(const char *fmt, ...)
 	va_end(args);
 }
 
+void px_say(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	emit("", fmt, args);
+	va_end(args);
+}
+
 void px_note(const char *fmt, ...)
 {
 	va_list args;

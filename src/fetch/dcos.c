@@ -334,8 +334,16 @@ static enum px_status pick_passphrase(const char *path, struct px_secret **value
 	return PX_OK;
 }
 
-static enum px_status get(struct px_dcos *dcos, const char *path, struct px_secret **ret_value,
-			  struct px_cause *cause)
+/* A refusal that the API did not write: Admin Router's, or some proxy's. */
+static bool is_foreign(const struct px_http_answer *answer)
+{
+	return (answer->code == 403 || answer->code == 404) &&
+	       !(has_type(answer, JSON_TYPE) &&
+		 px_dcos_is_error(body_of(answer), body_len(answer)));
+}
+
+static enum px_status get(struct px_dcos *dcos, const char *path, unsigned int how,
+			  struct px_secret **ret_value, struct px_cause *cause)
 {
 	px_auto(http_answer) struct px_http_answer answer = { .code = 0 };
 	auto_question question = { .target = NULL };
@@ -348,6 +356,10 @@ static enum px_status get(struct px_dcos *dcos, const char *path, struct px_secr
 	if (st)
 		return st;
 	note_time(dcos, "get", &answer);
+	if (how & PX_GET_VERDICT && is_foreign(&answer))
+		return px_cause_set(cause, PX_UNTRUSTED,
+				    "the answer to %s is a %u that is not the store's own",
+				    question.doing, answer.code);
 	if (answer.code != 200)
 		return refused(dcos, &answer, path, question.doing, cause);
 	return read_value(&answer, question.doing, ret_value, cause);
@@ -360,7 +372,7 @@ enum px_status px_dcos_get(struct px_dcos *dcos, const char *path, unsigned int 
 	enum px_status st;
 
 	begin(dcos);
-	st = get(dcos, path, &value, cause);
+	st = get(dcos, path, how, &value, cause);
 	if (!st && how & PX_GET_PASSPHRASE)
 		st = pick_passphrase(path, &value, cause);
 	if (st)
@@ -424,7 +436,8 @@ static enum px_status settle(struct px_dcos *dcos, const char *path, const struc
 	px_auto(secret) struct px_secret *found = NULL;
 	enum px_status st;
 
-	st = failure.status == PX_UNREACHABLE ? PX_UNREACHABLE : get(dcos, path, &found, cause);
+	st = failure.status == PX_UNREACHABLE ? PX_UNREACHABLE
+					      : get(dcos, path, PX_GET_RAW, &found, cause);
 	if (st == PX_OK && px_secret_equal(found, value))
 		return PX_OK;
 	if (st == PX_OK)

@@ -262,6 +262,14 @@ bool px_dcos_error_says(const char *body, size_t len, const char *text)
 	return description && strcasestr(description, text);
 }
 
+bool px_dcos_is_error(const char *body, size_t len)
+{
+	auto_json *json = NULL;
+
+	return parse(body, len, &json) == 0 && string_member(json, "title") &&
+	       string_member(json, "description");
+}
+
 int64_t px_json_expiry(const char *json, size_t len)
 {
 	auto_json *claims = NULL;

@@ -80,6 +80,8 @@ static enum px_status report(const struct px_store *store, const struct question
 {
 	switch (st) {
 	case PX_FORBIDDEN:
+		if (question->how & PX_GET_VERDICT)
+			return st;
 		if (question->op != PX_OP_LOGIN)
 			return forbidden(store, question, text);
 		return px_fail(st, "%s", text);
@@ -89,7 +91,7 @@ static enum px_status report(const struct px_store *store, const struct question
 			return px_fail(st, "%s: %s", text, px_login_advice(store));
 		return px_fail(st, "%s", text);
 	case PX_NO_SECRET:
-		if (question->how & PX_GET_MAYBE)
+		if (question->how & (PX_GET_MAYBE | PX_GET_VERDICT))
 			return st;
 		return px_fail(st, "%s: pxenc secrets list shows what there is", text);
 	case PX_UNREACHABLE:

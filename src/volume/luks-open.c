@@ -12,8 +12,7 @@
 #define ADVICE                                                                                     \
 	"pxenc header seal shows what was changed, and accepts it; pxenc header restore undoes it"
 
-/* CRYPT_ANY_SLOT, or the only one that a key from the LUKS2 token's path may open. */
-static enum px_status find_slot(const struct px_luks *luks, bool named, int *ret_slot)
+enum px_status px_luks_find_slot(const struct px_luks *luks, bool named, int *ret_slot)
 {
 	const struct px_token *token = px_luks_token(luks);
 
@@ -25,7 +24,7 @@ static enum px_status find_slot(const struct px_luks *luks, bool named, int *ret
 	return PX_OK;
 }
 
-static enum px_status bad_key(const struct px_luks *luks, int slot)
+enum px_status px_luks_bad_key(const struct px_luks *luks, int slot)
 {
 	if (slot == CRYPT_ANY_SLOT)
 		return px_fail(PX_BAD_KEY,
@@ -57,14 +56,14 @@ static int unlock(struct px_luks *luks, const char *name, int slot, const struct
 enum px_status px_luks_test(struct px_luks *luks, const struct px_secret *key, bool named_slot)
 {
 	int slot = CRYPT_ANY_SLOT;
-	enum px_status status = find_slot(luks, named_slot, &slot);
+	enum px_status status = px_luks_find_slot(luks, named_slot, &slot);
 	int r;
 
 	if (status != PX_OK)
 		return status;
 	r = unlock(luks, NULL, slot, key, 0);
 	if (r == -EPERM || r == -ENOENT)
-		return bad_key(luks, slot);
+		return px_luks_bad_key(luks, slot);
 	return r < 0 ? px_luks_failed(luks->device, "the key cannot be tried", r) : PX_OK;
 }
 
@@ -72,14 +71,14 @@ enum px_status px_luks_open_named(struct px_luks *luks, const struct px_secret *
 				  struct px_secret **ret_volume_key)
 {
 	int slot = CRYPT_ANY_SLOT;
-	enum px_status status = find_slot(luks, true, &slot);
+	enum px_status status = px_luks_find_slot(luks, true, &slot);
 	int r;
 
 	if (status != PX_OK)
 		return status;
 	r = px_luks_open_slot(luks, slot, key, ret_volume_key);
 	if (r == -EPERM)
-		return bad_key(luks, slot);
+		return px_luks_bad_key(luks, slot);
 	return r < 0 ? px_luks_failed(luks->device, "the key cannot be tried", r) : PX_OK;
 }
 
@@ -141,14 +140,14 @@ enum px_status px_luks_activate(struct px_luks *luks, const char *name, const st
 	uint32_t flags = (how->readonly ? CRYPT_ACTIVATE_READONLY : 0) |
 			 (how->discard ? CRYPT_ACTIVATE_ALLOW_DISCARDS : 0);
 	int slot = CRYPT_ANY_SLOT;
-	enum px_status status = find_slot(luks, how->named_slot, &slot);
+	enum px_status status = px_luks_find_slot(luks, how->named_slot, &slot);
 	int r;
 
 	if (status != PX_OK)
 		return status;
 	r = unlock(luks, name, slot, key, flags);
 	if (r == -EPERM || r == -ENOENT)
-		return bad_key(luks, slot);
+		return px_luks_bad_key(luks, slot);
 	if (r == -EEXIST || r == -EBUSY) {
 		px_note("%s: %s", luks->device, px_luks_cause(r));
 		return PX_BUSY;

@@ -63,6 +63,14 @@ const char *px_luks_cause(int r);
 /* Logs a failure that is no fault of the header or the key. PX_NOMEM, PX_BUSY, PX_KERNEL. */
 enum px_status px_luks_failed(const char *device, const char *what, int r);
 
+/* CRYPT_ANY_SLOT, or the only one that a key from the LUKS2 token's path may open. PX_BAD_HEADER.
+ */
+enum px_status px_luks_find_slot(const struct px_luks *luks, bool named,
+				 int *ret_slot) PX_MUST_CHECK;
+
+/* Logs that the key opens no keyslot, or not the one. PX_BAD_KEY. */
+enum px_status px_luks_bad_key(const struct px_luks *luks, int slot);
+
 static inline const char *px_luks_key_text(const struct px_secret *key)
 {
 	return (const char *)px_secret_bytes(key);

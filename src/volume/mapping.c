@@ -408,6 +408,18 @@ bool px_mapping_is_luks(const struct px_mapping *mapping)
 	return strncmp(uuid, "CRYPT-LUKS1-", 12) == 0 || strncmp(uuid, "CRYPT-LUKS2-", 12) == 0;
 }
 
+bool px_mapping_has_uuid(const struct px_mapping *mapping, const char *uuid)
+{
+	const char *has = mapping->dm_uuid + strlen("CRYPT-LUKSx-");
+
+	if (!px_mapping_is_luks(mapping))
+		return false;
+	for (; *uuid; uuid++)
+		if (*uuid != '-' && *has++ != *uuid)
+			return false;
+	return *has == '-';
+}
+
 void px_mapping_clear(struct px_mapping *mapping)
 {
 	free(mapping->name);

@@ -283,6 +283,22 @@ usage() {
     check_match '--version' "$(pxenc --version)" '^pxenc [0-9]'
 }
 
+# What takes an open volume says so when there is none, and touches nothing.
+open_volumes_only() {
+    local command
+    for command in suspend resume resize close 'close --force'; do
+        # shellcheck disable=SC2086 # two words
+        fails_with "$command of a name that is not open: status 4" 4 'no-such-name is not open' pxenc $command no-such-name
+        # shellcheck disable=SC2086
+        fails_with "$command of a plain file: status 4" 4 'cannot look at' pxenc $command "$IMAGE"
+    done
+    pxenc close --force --deferred a 2>/dev/null
+    check_equal 'close by force is not deferred: status 1' $? 1
+    pxenc guard --interval 0 2>/dev/null
+    check_equal 'guard without an interval: status 1' $? 1
+    fails_with 'guard with one that is none: status 1' 1 'interval' pxenc guard --interval soon
+}
+
 setup || exit 1
 secrets
 paths
@@ -296,5 +312,6 @@ cluster_key
 format_keeps_its_word
 LEFT=$(pxenc secrets list volumes | wc -l)
 format_refusals
+open_volumes_only
 usage
 t_done

@@ -603,6 +603,33 @@ TEST(each_code_has_its_status)
 	assert_cause(PX_UNTRUSTED, get_answered(204, NULL, NULL, NULL), "204, unexpectedly");
 }
 
+static enum px_status verdict(unsigned int code, const char *type, const char *body)
+{
+	px_auto(dcos) struct px_dcos *dcos = new_dcos(true);
+	const struct step steps[] = { { "GET", A, "old", NULL, PX_OK, code, type, body, false },
+				      END };
+
+	script = steps;
+	return get_from(dcos, PX_GET_VERDICT, code == 200 ? "v" : NULL);
+}
+
+TEST(only_the_apis_own_refusals_are_a_verdict)
+{
+	static const char own[] = "{\"title\":\"Forbidden\",\"description\":\"no\"}";
+
+	assert_int_equal(verdict(200, JSON, "{\"value\":\"v\"}"), PX_OK);
+	assert_cause(PX_FORBIDDEN, verdict(403, JSON, own), "refuses access to 'pwx/a' (403)");
+	assert_cause(PX_NO_SECRET, verdict(404, "application/json; charset=utf-8", own), "404");
+	assert_cause(PX_UNTRUSTED, verdict(403, "text/html", "<html>"),
+		     "reading 'pwx/a' is a 403 that is not the store's own");
+	assert_cause(PX_UNTRUSTED, verdict(404, "text/html", own), "404 that is not");
+	assert_cause(PX_UNTRUSTED, verdict(403, NULL, NULL), "403 that is not");
+	assert_cause(PX_UNTRUSTED, verdict(403, JSON, "{\"message\":\"Forbidden\"}"), "not");
+	assert_cause(PX_UNTRUSTED, verdict(403, JSON, "{\"title\":\"Forbidden\"}"), "not");
+	assert_cause(PX_UNTRUSTED, verdict(404, JSON, "{\"description\":\"gone\"}"), "not");
+	assert_cause(PX_UNTRUSTED, verdict(404, JSON, "<html>"), "not");
+}
+
 TEST(what_the_route_says_is_passed_on)
 {
 	px_auto(dcos) struct px_dcos *dcos = new_dcos(true);
@@ -1718,6 +1745,7 @@ int main(void)
 		cmocka_unit_test(a_get_reads_json_or_bytes),
 		cmocka_unit_test(an_answer_that_is_not_a_secret_is_not_trusted),
 		cmocka_unit_test(each_code_has_its_status),
+		cmocka_unit_test(only_the_apis_own_refusals_are_a_verdict),
 		cmocka_unit_test(what_the_route_says_is_passed_on),
 		cmocka_unit_test(the_passphrase_of_a_portworx_value_is_picked_when_asked_for),
 		cmocka_unit_test(without_a_token_it_logs_in_first),

@@ -61,6 +61,12 @@ TEST(a_warning_says_that_it_is_one)
 	assert_string_equal(log_line(0), "unit: warning: careful");
 }
 
+TEST(what_a_service_says_is_a_line_like_any)
+{
+	px_say("%s", "done");
+	assert_string_equal(log_line(0), "unit: done");
+}
+
 TEST(notes_and_stages_are_for_verbose_runs)
 {
 	int64_t since = px_now_us() - 1500;
@@ -263,6 +269,7 @@ int main(void)
 		log_test(a_failure_is_one_line_with_the_programs_name_and_returns_its_status),
 		log_test(no_memory_says_so),
 		log_test(a_warning_says_that_it_is_one),
+		log_test(what_a_service_says_is_a_line_like_any),
 		log_test(notes_and_stages_are_for_verbose_runs),
 		log_test(a_stage_begins_where_the_last_one_ended),
 		log_test(control_characters_are_shown_as_question_marks),

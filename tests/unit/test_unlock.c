@@ -627,7 +627,7 @@ TEST(a_suspended_mapping_is_busy)
 
 	look.suspended = true;
 	see(look);
-	assert_fails(PX_BUSY, unlock(false), "suspended", "dmsetup resume " NAME);
+	assert_fails(PX_BUSY, unlock(false), "suspended", "pxenc resume " NAME);
 	assert_null(unlocked.name);
 	assert_in_range(world.naps, 1, 100);
 }

@@ -29,14 +29,18 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_seal_diff \
 	tests/unit/test_seal \
 	tests/unit/test_luks \
+	tests/unit/test_luks_again \
 	tests/unit/test_change \
 	tests/unit/test_luks2 \
 	tests/unit/test_mark \
 	tests/unit/test_mapping \
 	tests/unit/test_dm \
 	tests/unit/test_dm_release \
+	tests/unit/test_dm_suspend \
 	tests/unit/test_driver \
 	tests/unit/test_plugin \
+	tests/unit/test_vital \
+	tests/unit/test_watched \
 	tests/unit/test_frame \
 	tests/unit/test_account \
 	tests/unit/test_acs \
@@ -221,6 +225,13 @@ tests_unit_test_luks_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=open
 tests_unit_test_luks_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
 
+tests_unit_test_luks_again_SOURCES = tests/unit/test_luks_again.c $(unit_support)
+tests_unit_test_luks_again_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_luks_again_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=crypt_resume_by_passphrase -Wl,--wrap=crypt_activate_by_passphrase \
+	-Wl,--wrap=crypt_resize -Wl,--wrap=crypt_get_active_device
+tests_unit_test_luks_again_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
 tests_unit_test_luks2_SOURCES = tests/unit/test_luks2.c tests/unit/luks_samples.h $(unit_support)
 tests_unit_test_luks2_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_luks2_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
@@ -268,6 +279,14 @@ tests_unit_test_dm_release_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=dm_get_next_target -Wl,--wrap=dm_task_destroy -Wl,--wrap=dm_task_update_nodes
 tests_unit_test_dm_release_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
 
+tests_unit_test_dm_suspend_SOURCES = tests/unit/test_dm_suspend.c $(unit_support)
+tests_unit_test_dm_suspend_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_dm_suspend_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=access -Wl,--wrap=dm_task_create -Wl,--wrap=dm_task_set_name \
+	-Wl,--wrap=dm_task_set_sector -Wl,--wrap=dm_task_set_message -Wl,--wrap=dm_task_run \
+	-Wl,--wrap=dm_task_get_errno -Wl,--wrap=dm_task_destroy
+tests_unit_test_dm_suspend_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
 tests_unit_test_driver_SOURCES = tests/unit/test_driver.c $(unit_support)
 tests_unit_test_driver_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_driver_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
@@ -279,6 +298,18 @@ tests_unit_test_plugin_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_plugin_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=poll -Wl,--wrap=read -Wl,--wrap=mlock -Wl,--wrap=memfd_create
 tests_unit_test_plugin_LDADD = libpxcore.a $(CMOCKA_LIBS)
+
+tests_unit_test_vital_SOURCES = tests/unit/test_vital.c $(unit_support)
+tests_unit_test_vital_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_vital_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=px_mount_device -Wl,--wrap=stat -Wl,--wrap=readdir -Wl,--wrap=openat \
+	-Wl,--wrap=getline -Wl,--wrap=__getdelim -Wl,--wrap=ferror
+tests_unit_test_vital_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_watched_SOURCES = tests/unit/test_watched.c src/cmd/watched.c $(unit_support)
+tests_unit_test_watched_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_watched_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_watched_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_frame_SOURCES = tests/unit/test_frame.c $(unit_support)
 tests_unit_test_frame_CPPFLAGS = $(unit_cppflags)
