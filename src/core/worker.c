@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "pxenc/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+/* Closes what lies above standard error, but for two of them; -1 is none. */
+static void close_others(int a, int b)
+{
+	int low = a < b ? a : b, high = a < b ? b : a;
+	int next = STDERR_FILENO + 1;
+
+	if (low >= next) {
+		if (low > next)
+			close_range((unsigned int)next, (unsigned int)low - 1, 0);
+		next = low + 1;
+	}
+	if (high > next)
+		close_range((unsigned int)next, (unsigned int)high - 1, 0);
+	close_range((unsigned int)(high >= next ? high + 1 : next), ~0U, 0);
+}
+
+static void __attribute__((noreturn))
+run(void (*work)(void *arg, int in, int to), void *arg, int in, int to, pid_t parent)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent)
+		_exit(EXIT_FAILURE);
+	close_others(in, to);
+	work(arg, in, to);
+	_exit(EXIT_SUCCESS);
+}
+
+int px_worker_start(void (*work)(void *arg, int in, int to), void *arg, int in,
+		    struct px_worker *ret_worker)
+{
+	pid_t pid, parent = getpid();
+	int ends[2], r;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0)
+		run(work, arg, in, ends[1], parent);
+	r = pid < 0 ? -errno : 0;
+	close(ends[1]);
+	if (r < 0)
+		close(ends[0]);
+	else
+		*ret_worker = (struct px_worker){ .pid = pid, .from = ends[0] };
+	return r;
+}
+
+void px_worker_end(struct px_worker *worker)
+{
+	px_fd_cleanup(&worker->from);
+	while (worker->pid > 0 && waitpid(worker->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	*worker = PX_WORKER_NONE;
+}
+
+void px_worker_kill(struct px_worker *worker)
+{
+	px_fd_cleanup(&worker->from);
+	if (worker->pid > 0) {
+		kill(worker->pid, SIGKILL);
+		waitpid(worker->pid, NULL, WNOHANG);
+	}
+	*worker = PX_WORKER_NONE;
+}
