@@ -81,20 +81,57 @@ static int send_answer(const struct answer *answer, uint32_t seq, int to)
 	return r < 0 ? r : px_frame_write(to, &frame, PX_FOREVER);
 }
 
-static int serve(const struct px_all *all, struct px_store *store, int in, int to)
+/* A conversation with the store, and until when it can go on. */
+struct conversation {
+	const struct px_all *all;
+	struct px_store *store;
+	int64_t deadline;
+};
+
+/* A conversation has one deadline for all its questions: one of which too little is left makes room
+ * for another. That costs a new pxenc-fetch, and no login. */
+static enum px_status renew(struct conversation *conversation, int64_t deadline)
+{
+	int64_t now = px_now_ms();
+
+	if (conversation->store && conversation->deadline - now >= (deadline - now) / 2)
+		return PX_OK;
+	px_store_free(&conversation->store);
+	conversation->deadline = deadline;
+	return px_store_new(conversation->all->config, deadline, &conversation->store);
+}
+
+static int read_request(const struct px_frame *request, char **ret_path, int64_t *ret_deadline)
+{
+	uint64_t left = 0;
+	int r;
+
+	r = px_frame_get_text(request, PX_FIELD_PATH, PX_PATH_MAX, ret_path);
+	if (r < 0)
+		return r;
+	r = px_frame_get_number(request, PX_FIELD_TIMEOUT, &left);
+	*ret_deadline = r == 0 ? px_now_ms() + (int64_t)left : PX_FOREVER;
+	return r == -ENOENT ? 0 : r;
+}
+
+static int serve(struct conversation *conversation, int in, int to)
 {
 	px_auto(frame) struct px_frame request = { .payload = NULL };
 	__attribute__((cleanup(answer_cleanup))) struct answer answer = { .status = PX_OK };
 	px_auto(free) char *path = NULL;
+	int64_t deadline;
 	int r;
 
 	r = px_frame_read(in, PX_FOREVER, &request);
 	if (r == 0)
-		r = px_frame_get_text(&request, PX_FIELD_PATH, PX_PATH_MAX, &path);
+		r = read_request(&request, &path, &deadline);
 	if (r < 0)
 		return r;
-	answer.status = *path ? px_unlock_fetch(store, path, &answer.key)
-			      : resolve(all, store, &answer.path);
+	answer.status = renew(conversation, deadline);
+	if (!answer.status)
+		answer.status =
+			*path ? px_unlock_fetch(conversation->store, path, &answer.key)
+			      : resolve(conversation->all, conversation->store, &answer.path);
 	return send_answer(&answer, request.seq, to);
 }
 
@@ -105,16 +142,15 @@ struct fetch_task {
 
 static void fetch(void *arg, int in, int to)
 {
-	px_auto(store) struct px_store *store = NULL;
 	const struct fetch_task *task = arg;
+	struct conversation conversation = { .all = task->all };
 
 	px_all_listen();
 	if (task->silent)
 		px_log_set_sink(be_silent);
-	if (px_store_new(task->all->config, task->all->deadline, &store))
-		return;
-	while (serve(task->all, store, in, to) == 0)
+	while (serve(&conversation, in, to) == 0)
 		;
+	px_store_free(&conversation.store);
 }
 
 /* The other end: secrets, and who fetches them. */
@@ -154,7 +190,7 @@ static enum px_status want(struct px_all *all, const char *path, size_t *ret_num
 	return PX_OK;
 }
 
-enum px_status px_all_want(struct px_all *all, struct px_volume *volume)
+enum px_status px_all_want(struct px_all *all, struct px_volume *volume, size_t *ret_number)
 {
 	px_auto(choice) struct px_choice choice = { 0 };
 	const struct px_token token = { .secret = volume->report.secret,
@@ -164,10 +200,10 @@ enum px_status px_all_want(struct px_all *all, struct px_volume *volume)
 
 	/* That of the cluster takes a question to the store. */
 	if (!all->options->secret && (!named || all->options->cluster_key))
-		return want(all, NULL, &volume->secret);
+		return want(all, NULL, ret_number);
 	st = px_resolve(all->config, NULL, all->options, named, &choice);
 	if (!st)
-		st = want(all, choice.path, &volume->secret);
+		st = want(all, choice.path, ret_number);
 	volume->named_slot = choice.named_slot;
 	return st;
 }
@@ -194,11 +230,15 @@ static int ask(const struct px_all *all, struct px_fetcher *fetcher, struct px_w
 	px_auto(frame) struct px_frame request = { .payload = NULL };
 	const char *path = secret->path ? secret->path : "";
 	size_t number = (size_t)(secret - all->secrets);
+	int left = px_deadline_left(all->deadline);
 	int r;
 
-	r = px_frame_new(PX_FRAME_REQUEST, (uint32_t)number, PX_FIELD_SIZE(strlen(path)), &request);
+	r = px_frame_new(PX_FRAME_REQUEST, (uint32_t)number,
+			 PX_FIELD_SIZE(strlen(path)) + PX_FIELD_NUMBER_SIZE, &request);
 	if (r == 0)
 		r = px_frame_add_text(&request, PX_FIELD_PATH, path);
+	if (r == 0 && left >= 0)
+		r = px_frame_add_number(&request, PX_FIELD_TIMEOUT, (uint64_t)left);
 	if (r == 0)
 		r = px_frame_write(fetcher->to, &request, px_now_ms() + GRACE_MS);
 	if (r < 0)
@@ -207,6 +247,7 @@ static int ask(const struct px_all *all, struct px_fetcher *fetcher, struct px_w
 	fetcher->secret = number;
 	fetcher->busy = true;
 	fetcher->asked_ms = px_now_ms();
+	fetcher->deadline = all->deadline;
 	return 0;
 }
 
@@ -253,7 +294,7 @@ static void end_fetcher(struct px_fetcher *fetcher)
 	fetcher->busy = false;
 }
 
-/* Why all that is still wanted cannot be had: the time is up. */
+/* Nothing has come from the store for as long as it is given. */
 static bool give_up(struct px_all *all)
 {
 	struct px_wanted *secret;
@@ -276,12 +317,11 @@ static void end_overdue(struct px_all *all)
 {
 	size_t i;
 
-	if (all->deadline == PX_FOREVER || px_now_ms() < all->deadline + GRACE_MS)
-		return;
 	for (i = 0; i < PX_FETCHERS_MAX; i++) {
 		struct px_fetcher *fetcher = &all->fetchers[i];
 
-		if (!fetcher->busy)
+		if (!fetcher->busy || fetcher->deadline == PX_FOREVER ||
+		    px_now_ms() < fetcher->deadline + GRACE_MS)
 			continue;
 		fail(&all->secrets[fetcher->secret], PX_UNREACHABLE,
 		     "the store did not answer in time: check cluster_url and the network");
@@ -309,17 +349,26 @@ void px_all_fetch(struct px_all *all)
 	}
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 int px_all_fetch_wait(const struct px_all *all)
 {
-	int64_t now = px_now_ms(), next = all->deadline;
+	int64_t now = px_now_ms(), next = now < all->deadline ? all->deadline : PX_FOREVER;
 	size_t i;
 
-	if (now >= next)
-		next += GRACE_MS;
-	for (i = 0; i < PX_FETCHERS_MAX && all->fetchers[i].busy; i++)
-		if (all->fetchers[i].asked_ms + PATIENCE_MS > now &&
-		    all->fetchers[i].asked_ms + PATIENCE_MS < next)
-			next = all->fetchers[i].asked_ms + PATIENCE_MS;
+	for (i = 0; i < PX_FETCHERS_MAX; i++) {
+		const struct px_fetcher *fetcher = &all->fetchers[i];
+
+		if (!fetcher->busy)
+			continue;
+		if (now < fetcher->asked_ms + PATIENCE_MS)
+			next = earlier(next, fetcher->asked_ms + PATIENCE_MS);
+		if (fetcher->deadline != PX_FOREVER)
+			next = earlier(next, fetcher->deadline + GRACE_MS);
+	}
 	return px_deadline_left(next);
 }
 
@@ -375,6 +424,8 @@ static int take_answer(struct px_all *all, const struct px_frame *frame, size_t 
 	r = px_frame_get_number(frame, PX_FIELD_STATUS, &status);
 	if (r < 0)
 		return r;
+	if (status != PX_UNREACHABLE)
+		all->deadline = px_unlock_deadline(all->config, all->options);
 	if (status)
 		return take_failure(all, secret, frame, (enum px_status)status);
 	if (!secret->path)

@@ -43,8 +43,46 @@ void px_all_listen(void)
 	px_log_divert(keep);
 }
 
+/* A key that no volume needs goes; as long as some have yet to say which they need, one may. */
+static void drop_key(const struct px_all *all, struct px_wanted *secret)
+{
+	if (all->unsettled == 0 && secret->users == 0)
+		px_secret_free(&secret->key);
+}
+
+/* Which secret the volume needs is known now, or that it needs none. */
+static void settle(struct px_all *all, struct px_volume *volume)
+{
+	size_t i;
+
+	if (volume->settled)
+		return;
+	volume->settled = true;
+	all->unsettled--;
+	for (i = 0; i < all->secret_count && all->unsettled == 0; i++)
+		drop_key(all, &all->secrets[i]);
+}
+
+static void enter_secret(struct px_all *all, struct px_volume *volume, size_t number)
+{
+	volume->secret = number;
+	all->secrets[number].users++;
+	/* The cluster's leads to another. */
+	if (all->secrets[number].path)
+		settle(all, volume);
+}
+
+static void leave_secret(struct px_all *all, const struct px_volume *volume)
+{
+	struct px_wanted *secret = &all->secrets[volume->secret];
+
+	secret->users--;
+	drop_key(all, secret);
+}
+
 static void done(struct px_all *all, struct px_volume *volume)
 {
+	settle(all, volume);
 	volume->state = PX_VOLUME_DONE;
 	volume->took_us = px_now_us() - volume->since_us;
 	all->done++;
@@ -134,6 +172,7 @@ static void start_unlock(struct px_all *all, struct px_volume *volume)
 {
 	px_auto(fd) int in = pour_key(all->secrets[volume->secret].key);
 
+	leave_secret(all, volume);
 	if (in >= 0) {
 		start(all, volume, PX_VOLUME_UNLOCKED, in);
 		return;
@@ -190,12 +229,16 @@ static void hand_out_secret(struct px_all *all, struct px_volume *volume)
 
 	if (secret->state != PX_SECRET_KNOWN)
 		return;
-	if (secret->status)
+	if (secret->status) {
+		leave_secret(all, volume);
 		fail(all, volume, secret->status, secret->said);
-	else if (!secret->path)
-		volume->secret = secret->leads_to;
-	else
+	} else if (!secret->path) {
+		leave_secret(all, volume);
+		enter_secret(all, volume, secret->leads_to);
+		hand_out_secret(all, volume);
+	} else {
 		volume->state = PX_VOLUME_READY;
+	}
 }
 
 static void hand_out_secrets(struct px_all *all)
@@ -207,34 +250,25 @@ static void hand_out_secrets(struct px_all *all)
 			hand_out_secret(all, &all->volumes[i]);
 }
 
-/* A key that no volume needs any more goes. */
-static void drop_keys(struct px_all *all)
-{
-	size_t i, needed = 0;
-
-	/* Only when nothing is looked at: a volume yet unknown may share it. */
-	for (i = 0; i < all->count; i++)
-		needed += all->volumes[i].state < PX_VOLUME_UNLOCKED;
-	for (i = 0; i < all->secret_count && needed == 0; i++)
-		px_secret_free(&all->secrets[i].key);
-}
-
 /* The look is over. */
 static void looked(struct px_all *all, struct px_volume *volume)
 {
 	enum px_status st;
+	size_t number;
 
 	if (volume->report.status || !volume->report.wants_key) {
 		done(all, volume);
 		return;
 	}
 	px_all_listen();
-	st = px_all_want(all, volume);
+	st = px_all_want(all, volume, &number);
 	px_log_divert(NULL);
-	if (st)
+	if (st) {
 		fail(all, volume, st, px_all_said);
-	else
-		volume->state = PX_VOLUME_WAITING;
+		return;
+	}
+	enter_secret(all, volume, number);
+	volume->state = PX_VOLUME_WAITING;
 }
 
 static void terminate(struct px_report *report)
@@ -367,7 +401,6 @@ static void open_volumes(struct px_all *all)
 		px_all_fetch(all);
 		hand_out_secrets(all);
 		start_unlocks(all);
-		drop_keys(all);
 		if (all->done == all->count)
 			break;
 		px_all_show_progress(all);
@@ -405,7 +438,7 @@ static enum px_status add_volumes(struct px_all *all, char *const *devices)
 		all->volumes[i].device = strdup(devices[i]);
 		if (!all->volumes[i].device)
 			return px_nomem();
-		all->count++;
+		all->unsettled = ++all->count;
 	}
 	return PX_OK;
 }

@@ -51,6 +51,7 @@ struct px_volume {
 	char *device;
 	enum px_volume_state state;
 	struct px_report report;
+	bool settled;  /* which secret it needs, if any, is known */
 	size_t secret; /* its number, from PX_VOLUME_WAITING on */
 	bool named_slot;
 	struct px_worker worker;
@@ -72,6 +73,7 @@ struct px_wanted {
 	enum px_status status;
 	char said[PX_SAID_MAX];
 	struct px_secret *key;
+	size_t users;	 /* volumes that wait for it */
 	size_t leads_to; /* of the cluster setting: the number of the secret itself */
 };
 
@@ -83,7 +85,7 @@ struct px_fetcher {
 	int to; /* writes requests; -1 */
 	bool busy;
 	size_t secret; /* that was asked for */
-	int64_t asked_ms;
+	int64_t asked_ms, deadline;
 };
 
 struct px_all {
@@ -91,10 +93,11 @@ struct px_all {
 	const struct px_options *options;
 	bool test;
 	bool search;	  /* all of this machine that boot may open; else those that were named */
-	int64_t deadline; /* of the questions to the store */
+	int64_t deadline; /* for the store to give its next answer */
 
 	struct px_volume *volumes;
 	size_t count, done, failed;
+	size_t unsettled; /* volumes */
 	struct px_wanted *secrets;
 	size_t secret_count;
 	struct px_fetcher fetchers[PX_FETCHERS_MAX];
@@ -124,8 +127,9 @@ void px_all_fetch(struct px_all *all);
 /* Takes the answer that a fetcher has. */
 void px_all_hear_fetcher(struct px_all *all, struct px_fetcher *fetcher);
 void px_all_end_fetchers(struct px_all *all);
-/* The secret of a volume whose header was looked at, new or known. PX_OK: volume->secret is set. */
-enum px_status px_all_want(struct px_all *all, struct px_volume *volume) PX_MUST_CHECK;
+/* The number of the secret of a volume whose header was looked at; it is added if it is new. */
+enum px_status px_all_want(struct px_all *all, struct px_volume *volume,
+			   size_t *ret_number) PX_MUST_CHECK;
 /* Milliseconds until px_all_fetch may do more by the clock alone; -1: never. */
 int px_all_fetch_wait(const struct px_all *all);
 
