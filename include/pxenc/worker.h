@@ -2,6 +2,7 @@
 #ifndef PXENC_WORKER_H
 #define PXENC_WORKER_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "pxenc/cleanup.h"
@@ -30,6 +31,9 @@ struct px_worker {
  */
 int px_worker_start(void (*work)(void *arg, int in, int to), void *arg, int in,
 		    struct px_worker *ret_worker) PX_MUST_CHECK;
+
+/* Whether it is at work. One that is not waits, for a disk or for another process. */
+bool px_worker_is_running(const struct px_worker *worker);
 
 /* Waits for one that has said all. */
 void px_worker_end(struct px_worker *worker);

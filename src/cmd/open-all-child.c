@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "open-all.h"
-#include "pxenc/acs.h"
+#include "pxenc/credentials.h"
 #include "pxenc/file.h"
 #include "pxenc/log.h"
 #include "pxenc/unlock.h"
@@ -89,12 +89,13 @@ static void take_mapping(struct px_report *report, const struct px_unlocked *unl
 	report->created = unlocked->created;
 }
 
-/* A mapping that was there already. */
-static enum px_status settle(const struct px_volume *volume, const struct px_unlocked *unlocked)
+/* A mapping that was there already. Who asks for all of the machine's is content with those that a
+ * mount has opened. */
+static enum px_status settle(const struct px_all_task *task, const struct px_unlocked *unlocked)
 {
-	return unlocked->name && !unlocked->created
-		       ? px_open_check_stays(volume->device, unlocked->name)
-		       : PX_OK;
+	if (!unlocked->name || unlocked->created || task->all->search)
+		return PX_OK;
+	return px_open_check_stays(task->volume->device, unlocked->name);
 }
 
 static enum px_status look(const struct px_all_task *task, struct px_report *report)
@@ -115,7 +116,7 @@ static enum px_status look(const struct px_all_task *task, struct px_report *rep
 	if (report->wants_key)
 		return PX_OK;
 	take_mapping(report, &unlocked);
-	return st ? st : settle(task->volume, &unlocked);
+	return st ? st : settle(task, &unlocked);
 }
 
 void px_all_look(void *arg, int in, int to)
@@ -173,7 +174,7 @@ static enum px_status unlock(const struct px_all_task *task, int in, struct px_r
 	st = px_unlock_with(task->volume->device, task->all->options, task->all->test, &source,
 			    &unlocked);
 	take_mapping(report, &unlocked);
-	return st ? st : settle(task->volume, &unlocked);
+	return st ? st : settle(task, &unlocked);
 }
 
 void px_all_unlock(void *arg, int in, int to)

@@ -86,7 +86,7 @@ static cJSON *volume_to_json(const struct px_all *all, const struct px_volume *v
 	add_text(object, "message", report->status ? report->said : "");
 	add_text(object, "name", report->status ? "" : report->name);
 	cJSON_AddBoolToObject(object, "created", report->created && !report->status);
-	cJSON_AddNumberToObject(object, "milliseconds", (double)(volume->took_us / 100) / 10);
+	cJSON_AddNumberToObject(object, "milliseconds", (double)(volume->done_us / 100) / 10);
 	return object;
 }
 

@@ -18,14 +18,16 @@
 /* A look reads a few sectors; many at once, since a disk has to be waited for. */
 #define LOOKERS_MAX 16
 
-/* A process that has said nothing for so long waits for its disk, and its place goes to others. */
+/* A process that has said nothing for so long, and is not at work, waits for its disk: its place
+ * goes to others. */
 #define PATIENCE_MS 1000
 
 /* All processes, those that wait for dead disks included. */
 #define WORKERS_MAX 128
 
-/* What a process may take, alone on its processor. Disks that spin up are given their time, and so
- * are the costliest keyslots that the allowlist has. */
+/* What a process may take. A look is over when it waits still: disks that spin up are given their
+ * time, and a machine that has too much to do as well. The costliest keyslots that the allowlist
+ * lets through take half a minute, alone. */
 #define LOOK_MS 10000
 #define CHEAP_MS 60000
 #define COSTLY_MS 300000
@@ -84,7 +86,7 @@ static void done(struct px_all *all, struct px_volume *volume)
 {
 	settle(all, volume);
 	volume->state = PX_VOLUME_DONE;
-	volume->took_us = px_now_us() - volume->since_us;
+	volume->done_us = px_now_us() - all->since_us;
 	all->done++;
 	all->failed += volume->report.status != PX_OK;
 }
@@ -143,7 +145,6 @@ static void start_looks(struct px_all *all)
 			return;
 		if (volume->state != PX_VOLUME_NEW)
 			continue;
-		volume->since_us = px_now_us();
 		all->lookers++;
 		start(all, volume, PX_VOLUME_LOOKED_AT, -1);
 	}
@@ -307,14 +308,22 @@ static void hear(struct px_all *all, struct px_volume *volume)
 /* What the clock alone decides for a process. */
 static void check_time(struct px_all *all, struct px_volume *volume, int64_t now)
 {
-	if (now >= volume->patience)
-		give_place(all, volume);
+	bool looks = volume->state == PX_VOLUME_LOOKED_AT;
+
+	if (volume->has_place && now >= volume->patience) {
+		if (px_worker_is_running(&volume->worker))
+			volume->patience = now + PATIENCE_MS;
+		else
+			give_place(all, volume);
+	}
+	if (looks && now >= volume->deadline && px_worker_is_running(&volume->worker))
+		volume->deadline = now + LOOK_MS;
 	if (now < volume->deadline)
 		return;
 	give_place(all, volume);
 	all->workers--;
 	px_worker_kill(&volume->worker);
-	if (volume->state == PX_VOLUME_LOOKED_AT)
+	if (looks)
 		fail(all, volume, PX_KERNEL,
 		     "it does not answer: look at the disk, and at dmsetup info for what is "
 		     "suspended");
@@ -499,6 +508,7 @@ enum px_status px_open_all(char *const *devices, const struct px_options *option
 		st = find_volumes(&all, devices);
 	if (st)
 		return st;
+	all.since_us = px_now_us();
 	all.config = config;
 	all.deadline = px_unlock_deadline(config, options);
 	all.slots.places = (unsigned int)get_nprocs();

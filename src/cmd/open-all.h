@@ -57,7 +57,7 @@ struct px_volume {
 	struct px_worker worker;
 	bool has_place;		    /* which it gives back when it ends or takes its time */
 	int64_t patience, deadline; /* of the worker */
-	int64_t since_us, took_us;
+	int64_t done_us;	    /* since the beginning of all */
 };
 
 enum px_wanted_state {
@@ -95,6 +95,7 @@ struct px_all {
 	bool search;	  /* all of this machine that boot may open; else those that were named */
 	int64_t deadline; /* for the store to give its next answer */
 
+	int64_t since_us;
 	struct px_volume *volumes;
 	size_t count, done, failed;
 	size_t unsettled; /* volumes */

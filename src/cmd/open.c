@@ -10,7 +10,7 @@
 struct arguments {
 	struct px_options options;
 	bool test, all, json;
-	bool service; /* content with a mapping that closes by itself */
+	bool service;	/* content with a mapping that closes by itself */
 	char **devices; /* NULL-terminated; one, unless all */
 };
 
