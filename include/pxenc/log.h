@@ -2,6 +2,7 @@
 #ifndef PXENC_LOG_H
 #define PXENC_LOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "pxenc/cleanup.h"
@@ -15,6 +16,8 @@
 
 /* name: the program's invoked name, kept by reference. verbose: px_note and px_stage speak. */
 void px_log_init(const char *name, int verbose);
+
+bool px_log_is_verbose(void);
 
 /* Another name, for a process that speaks of one thing among many. */
 void px_log_rename(const char *name);

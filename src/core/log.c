@@ -30,6 +30,11 @@ void px_log_rename(const char *name)
 	log_state.name = name;
 }
 
+bool px_log_is_verbose(void)
+{
+	return log_state.verbose;
+}
+
 void px_log_set_sink(void (*sink)(const char *line))
 {
 	log_state.sink = sink;

@@ -16,12 +16,19 @@ static struct fault no_fork, no_pipe;
 
 pid_t __real_fork(void);
 pid_t __wrap_fork(void);
+pid_t __wrap___gcov_fork(void);
 int __real_pipe2(int ends[2], int flags);
 int __wrap_pipe2(int ends[2], int flags);
 
 pid_t __wrap_fork(void)
 {
 	return fault_hits(&no_fork) ? -1 : __real_fork();
+}
+
+/* What gcc makes of fork with --coverage. */
+pid_t __wrap___gcov_fork(void)
+{
+	return __wrap_fork();
 }
 
 int __wrap_pipe2(int ends[2], int flags)
@@ -138,6 +145,25 @@ TEST(it_has_no_descriptor_but_the_standard_ones_and_its_own)
 	close(high);
 }
 
+/* The reader of our output, who waits for its end. */
+TEST(it_does_not_keep_our_output_open)
+{
+	struct px_worker worker = PX_WORKER_NONE;
+	int ends[2], out = dup(STDOUT_FILENO);
+	char byte;
+
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(dup2(ends[1], STDOUT_FILENO), STDOUT_FILENO);
+	close(ends[1]);
+	assert_int_equal(px_worker_start(hang, NULL, -1, &worker), 0);
+	assert_int_equal(hear(&worker), 1);
+	assert_int_equal(dup2(out, STDOUT_FILENO), STDOUT_FILENO);
+	assert_int_equal(read(ends[0], &byte, 1), 0);
+	px_worker_kill(&worker);
+	close(ends[0]);
+	close(out);
+}
+
 TEST(what_it_is_to_read_stays_the_callers)
 {
 	struct px_worker worker = PX_WORKER_NONE;
@@ -205,6 +231,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_function_runs_in_a_process_of_its_own),
 		cmocka_unit_test(it_has_no_descriptor_but_the_standard_ones_and_its_own),
+		cmocka_unit_test(it_does_not_keep_our_output_open),
 		cmocka_unit_test(what_it_is_to_read_stays_the_callers),
 		cmocka_unit_test(one_that_hangs_is_killed),
 		cmocka_unit_test(one_that_works_is_told_from_one_that_waits),
