@@ -102,7 +102,7 @@ cycles() {
     local own i before after slab start
     own=$(partition $OWN)
     pxenc close "$own"
-    pxenc open "$own" && mkfs.ext4 -q "$(echo /dev/mapper/"$(pxenc status "$own" --json | jq -r '.[0].name')")"
+    pxenc open "$own" filesystem && mkfs.ext4 -q -O ^has_journal /dev/mapper/filesystem
     pxenc close "$own"
     mount -t pxenc "$own" /mnt && umount /mnt
     before=$(residue)
