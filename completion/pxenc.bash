@@ -75,7 +75,7 @@ _pxenc_words() {
 			--recovery-key --auto)
 		;;
 	rotate) options+=(--secret --cluster-key --generate --keep-old --reencrypt --force) ;;
-	open) options+=(--options --test --service) ;;
+	open) options+=(--options --test --service --all --json) ;;
 	erase | 'header seal') options+=(--force) ;;
 	header) options=(backup restore seal) ;;
 	'header restore') options+=(--uuid --force) ;;

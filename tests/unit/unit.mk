@@ -15,6 +15,8 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_file \
 	tests/unit/test_log \
 	tests/unit/test_members \
+	tests/unit/test_slots \
+	tests/unit/test_worker \
 	tests/unit/test_config \
 	tests/unit/test_child \
 	tests/unit/test_resolve \
@@ -34,6 +36,7 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_luks2 \
 	tests/unit/test_mark \
 	tests/unit/test_mapping \
+	tests/unit/test_disks \
 	tests/unit/test_dm \
 	tests/unit/test_dm_release \
 	tests/unit/test_dm_suspend \
@@ -120,6 +123,18 @@ tests_unit_test_members_SOURCES = tests/unit/test_members.c $(unit_support)
 tests_unit_test_members_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_members_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
 tests_unit_test_members_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_slots_SOURCES = tests/unit/test_slots.c $(unit_support)
+tests_unit_test_slots_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_slots_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=open -Wl,--wrap=read
+tests_unit_test_slots_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_worker_SOURCES = tests/unit/test_worker.c $(unit_support)
+tests_unit_test_worker_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_worker_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=fork -Wl,--wrap=__gcov_fork -Wl,--wrap=pipe2
+tests_unit_test_worker_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_config_SOURCES = tests/unit/test_config.c $(unit_support)
 tests_unit_test_config_CPPFLAGS = $(unit_cppflags)
@@ -260,6 +275,12 @@ tests_unit_test_mapping_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_mapping_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=fdopendir -Wl,--wrap=read -Wl,--wrap=readdir
 tests_unit_test_mapping_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_disks_SOURCES = tests/unit/test_disks.c $(unit_support)
+tests_unit_test_disks_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_disks_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=fdopendir
+tests_unit_test_disks_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_dm_SOURCES = tests/unit/test_dm.c $(unit_support)
 tests_unit_test_dm_CPPFLAGS = $(unit_cppflags)
