@@ -28,6 +28,8 @@ static void help(void)
 	       "  --secret-file PATH=FILE       a binary secret\n"
 	       "  --token-lifetime SECONDS      of ACS tokens, 5 days by default\n"
 	       "  --fault SPEC                  misbehave, see below\n"
+	       "  --hook PROGRAM                run PROGRAM METHOD TARGET before a change of "
+	       "secrets\n"
 	       "  --log FILE                    append a line METHOD PATH STATUS per request\n\n"
 	       "When ready it prints: listening on https://ADDRESS:PORT\n\n%s%s",
 	       dcosd_fault_help, dcosd_control_help);
@@ -175,6 +177,9 @@ static void apply(struct dcosd_options *options, int option, char *argument)
 		if (!dcosd_faults_add(options->faults, argument))
 			errx(1, "--fault %s: see --help for the grammar", argument);
 		break;
+	case 'H':
+		options->hook = argument;
+		break;
 	case 'l':
 		options->log_fd = open_log(argument);
 		break;
@@ -212,6 +217,7 @@ void dcosd_options_parse(struct dcosd_options *options, int argc, char **argv)
 		{ "secret-file", required_argument, NULL, 'S' },
 		{ "token-lifetime", required_argument, NULL, 't' },
 		{ "fault", required_argument, NULL, 'f' },
+		{ "hook", required_argument, NULL, 'H' },
 		{ "log", required_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
