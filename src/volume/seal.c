@@ -24,11 +24,12 @@
 /* base64 of MAC_LEN bytes with its padding and NUL. */
 #define MAC_TEXT_LEN 45
 
-static const char info[] = "pxenc seal v1";
+static const char seal_info[] = "pxenc seal v1";
+static const char proof_info[] = "pxenc format v1";
 static char sha256[] = "SHA256";
 
 static int run_hkdf(EVP_KDF_CTX *hkdf, const struct px_secret *key, const char *uuid,
-		    struct px_secret *derived)
+		    const char *info, struct px_secret *derived)
 {
 	/* The parameters are only read, whatever their type says. */
 	OSSL_PARAM params[] = {
@@ -36,7 +37,7 @@ static int run_hkdf(EVP_KDF_CTX *hkdf, const struct px_secret *key, const char *
 		OSSL_PARAM_octet_string(OSSL_KDF_PARAM_KEY, (void *)px_secret_bytes(key),
 					px_secret_len(key)),
 		OSSL_PARAM_octet_string(OSSL_KDF_PARAM_SALT, (void *)uuid, strlen(uuid)),
-		OSSL_PARAM_octet_string(OSSL_KDF_PARAM_INFO, (void *)info, sizeof(info) - 1),
+		OSSL_PARAM_octet_string(OSSL_KDF_PARAM_INFO, (void *)info, strlen(info)),
 		OSSL_PARAM_END,
 	};
 
@@ -47,7 +48,8 @@ static int run_hkdf(EVP_KDF_CTX *hkdf, const struct px_secret *key, const char *
 }
 
 /* The key of the HMAC. */
-static int derive(const struct px_secret *key, const char *uuid, struct px_secret **ret_derived)
+static int derive(const struct px_secret *key, const char *uuid, const char *info,
+		  struct px_secret **ret_derived)
 {
 	px_auto(secret) struct px_secret *derived = NULL;
 	EVP_KDF *kdf = NULL;
@@ -58,7 +60,7 @@ static int derive(const struct px_secret *key, const char *uuid, struct px_secre
 		return r;
 	kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
 	hkdf = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
-	r = hkdf ? run_hkdf(hkdf, key, uuid, derived) : -EIO;
+	r = hkdf ? run_hkdf(hkdf, key, uuid, info, derived) : -EIO;
 	EVP_KDF_CTX_free(hkdf);
 	EVP_KDF_free(kdf);
 	if (r == 0)
@@ -111,26 +113,33 @@ static char *encode(const unsigned char mac[MAC_LEN])
 	return strdup((const char *)text);
 }
 
-int px_seal_make(const char *json, size_t len, const char *uuid, const struct px_secret *key,
-		 char **ret_seal)
+/* The HMAC of a text, base64url. */
+static int authenticate_under(const struct px_secret *key, const char *uuid, const char *info,
+			      const char *text, char **ret_mac)
 {
-	px_auto(free) char *text = NULL;
 	px_auto(secret) struct px_secret *derived = NULL;
 	unsigned char mac[MAC_LEN];
-	char *seal;
-	int r = px_seal_text(json, len, uuid, &text);
+	char *encoded;
+	int r = derive(key, uuid, info, &derived);
 
-	if (r == 0)
-		r = derive(key, uuid, &derived);
 	if (r == 0)
 		r = authenticate(derived, text, mac);
 	if (r < 0)
 		return r;
-	seal = encode(mac);
-	if (!seal)
+	encoded = encode(mac);
+	if (!encoded)
 		return -ENOMEM;
-	*ret_seal = seal;
+	*ret_mac = encoded;
 	return 0;
+}
+
+int px_seal_make(const char *json, size_t len, const char *uuid, const struct px_secret *key,
+		 char **ret_seal)
+{
+	px_auto(free) char *text = NULL;
+	int r = px_seal_text(json, len, uuid, &text);
+
+	return r < 0 ? r : authenticate_under(key, uuid, seal_info, text, ret_seal);
 }
 
 static bool equal(const char *a, const char *b)
@@ -149,4 +158,19 @@ int px_seal_verify(const char *json, size_t len, const char *uuid, const struct 
 	if (r < 0)
 		return r;
 	return equal(stored, expected) ? 0 : -EBADMSG;
+}
+
+int px_seal_prove(const char *uuid, const struct px_secret *key, char **ret_proof)
+{
+	return authenticate_under(key, uuid, proof_info, uuid, ret_proof);
+}
+
+int px_seal_check_proof(const char *proof, const char *uuid, const struct px_secret *key)
+{
+	px_auto(free) char *expected = NULL;
+	int r = px_seal_prove(uuid, key, &expected);
+
+	if (r < 0)
+		return r;
+	return equal(proof, expected) ? 0 : -EBADMSG;
 }

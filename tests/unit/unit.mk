@@ -23,6 +23,7 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_token \
 	tests/unit/test_header \
 	tests/unit/test_seal \
+	tests/unit/test_image \
 	tests/unit/test_luks \
 	tests/unit/test_change \
 	tests/unit/test_mapping \
@@ -168,13 +169,20 @@ tests_unit_test_luks_SOURCES = tests/unit/test_luks.c $(unit_support)
 tests_unit_test_luks_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_luks_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=crypt_init -Wl,--wrap=crypt_load -Wl,--wrap=crypt_dump_json \
-	-Wl,--wrap=crypt_format -Wl,--wrap=crypt_wipe -Wl,--wrap=crypt_set_pbkdf_type \
+	-Wl,--wrap=crypt_format -Wl,--wrap=crypt_set_pbkdf_type \
 	-Wl,--wrap=crypt_keyslot_set_encryption -Wl,--wrap=crypt_keyslot_add_by_volume_key \
 	-Wl,--wrap=crypt_token_json_set -Wl,--wrap=crypt_metadata_locking \
 	-Wl,--wrap=crypt_activate_by_passphrase -Wl,--wrap=crypt_deactivate_by_name \
 	-Wl,--wrap=fstat -Wl,--wrap=lseek -Wl,--wrap=pread -Wl,--wrap=px_seal_verify \
 	-Wl,--wrap=open
 tests_unit_test_luks_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_image_SOURCES = tests/unit/test_image.c $(unit_support)
+tests_unit_test_image_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_image_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=memfd_create -Wl,--wrap=ftruncate -Wl,--wrap=pread -Wl,--wrap=pwrite \
+	-Wl,--wrap=fsync -Wl,--wrap=stat -Wl,--wrap=open -Wl,--wrap=__open_2
+tests_unit_test_image_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_change_SOURCES = tests/unit/test_change.c $(unit_support)
 tests_unit_test_change_CPPFLAGS = $(unit_cppflags)
