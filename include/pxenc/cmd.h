@@ -35,6 +35,12 @@ enum px_status px_cmd_secret_update(int argc, char **argv);
 enum px_status px_cmd_secret_get(int argc, char **argv);
 enum px_status px_cmd_secret_list(int argc, char **argv);
 enum px_status px_cmd_secret_delete(int argc, char **argv);
+enum px_status px_cmd_credentials_create(int argc, char **argv);
+enum px_status px_cmd_credentials_list(int argc, char **argv);
+enum px_status px_cmd_credentials_validate(int argc, char **argv);
+enum px_status px_cmd_credentials_delete(int argc, char **argv);
+enum px_status px_cmd_credentials_exec(int argc, char **argv);
+enum px_status px_cmd_token_key(int argc, char **argv);
 
 /* mount.pxenc: the exit code is mount(8)'s. */
 int px_mount_main(int argc, char **argv);

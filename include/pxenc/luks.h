@@ -49,6 +49,12 @@ const char *px_luks_cipher(const struct px_luks *luks); /* "aes-xts-plain64" */
 unsigned int px_luks_key_bits(const struct px_luks *luks);
 const struct px_token *px_luks_token(const struct px_luks *luks);
 
+/* Whether what was loaded is, to the byte, the LUKS2 header that somebody else has loaded: its
+ * JSON, as crypt_dump_json gives it, and its uuid. PX_BAD_HEADER: it is not. PX_KERNEL, PX_NOMEM.
+ */
+enum px_status px_luks_compare(struct px_luks *luks, const char *uuid, const char *json,
+			       size_t len) PX_MUST_CHECK;
+
 /*
  * Before a key is used: for a generated key the seal must be there and right, on the very header
  * that is loaded. For other keys there is nothing to check. PX_BAD_HEADER: the key opens the
@@ -85,6 +91,10 @@ enum px_status px_luks_activate(struct px_luks *luks, const char *name, const st
 bool px_luks_has_slot(const struct px_luks *luks, int slot);
 unsigned int px_luks_count_slots(const struct px_luks *luks);
 int px_luks_free_slot(const struct px_luks *luks);
+
+/* The salt of a keyslot's PBKDF, by which it is told from any other that ever has its number.
+ * -ENOENT: it is not there. -ENOMEM; other -errno. */
+int px_luks_slot_salt(struct px_luks *luks, int slot, char **ret_salt) PX_MUST_CHECK;
 
 /* Opens a keyslot (-1: whichever the key opens) and returns its number; the volume key is the
  * caller's. Silent: -EPERM, the key does not open it, or it is not there; -ENOMEM; other -errno. */

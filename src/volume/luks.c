@@ -161,6 +161,22 @@ enum px_status px_luks_refresh(struct px_luks *luks)
 	return check_luks2(luks);
 }
 
+enum px_status px_luks_compare(struct px_luks *luks, const char *uuid, const char *json, size_t len)
+{
+	const char *own = NULL;
+	enum px_status status = px_luks_json(luks, &own);
+
+	if (status != PX_OK)
+		return status;
+	if (strcmp(uuid, px_luks_uuid(luks)) != 0 || len != strlen(own) ||
+	    memcmp(json, own, len) != 0)
+		return px_fail(PX_BAD_HEADER,
+			       "%s: its header is not the one that was loaded from it: it has just "
+			       "been changed, or lies elsewhere (--header)",
+			       luks->device);
+	return PX_OK;
+}
+
 static enum px_status load_header(struct px_luks *luks, const struct px_luks_start *start)
 {
 	struct px_unfinished unfinished;

@@ -114,6 +114,19 @@ TEST(every_key_of_the_config_is_taken)
 	assert_int_equal(config->timeout, 30);
 }
 
+TEST(a_service_account_takes_the_place_of_a_user)
+{
+	px_auto(config) struct px_config *config = parsed(DCOS("\"service_account_file\": \"/s\""));
+
+	assert_ok(px_config_complete(config));
+	assert_string_equal(config->service_account_file, "/s");
+	check_incomplete(DCOS("\"service_account_file\": \"/s\", \"username_file\": \"/u\""),
+			 FILE_NAME, "username_file");
+	check_incomplete(DCOS("\"service_account_file\": \"/s\", \"password_file\": \"/p\""),
+			 FILE_NAME, "password_file");
+	check_refused(DCOS("\"service_account_file\": {}"), "service_account_file", "string");
+}
+
 TEST(an_empty_config_is_all_defaults)
 {
 	px_auto(config) struct px_config *config = parsed("{}");
@@ -552,6 +565,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		config_test(every_key_of_the_config_is_taken),
+		config_test(a_service_account_takes_the_place_of_a_user),
 		config_test(an_empty_config_is_all_defaults),
 		config_test(the_cluster_may_have_many_urls),
 		config_test(the_environment_fills_what_the_config_leaves_out),
