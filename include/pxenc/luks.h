@@ -30,6 +30,7 @@ enum px_status px_luks_load(const char *device, struct px_luks **ret_luks) PX_MU
  */
 enum px_status px_luks_load_to_change(const char *device, struct px_luks **ret_luks) PX_MUST_CHECK;
 
+/* What a new volume is to be; see image.h. */
 struct px_luks_params {
 	const char *uuid;	  /* chosen by the caller, since a generated key's path has it */
 	const char *label;	  /* or NULL */
@@ -40,16 +41,6 @@ struct px_luks_params {
 	const char *store;	  /* "default" */
 	bool auto_open;
 };
-
-/*
- * Makes a LUKS2 volume whose keyslot 0 opens with key: header, keyslot, LUKS2 token, and the
- * seal for a generated key. Everything on the device is lost. The parameters are checked first,
- * so that a refusal (PX_USAGE) leaves the device as it was. It writes under libcryptsetup's
- * locks, in a process that has not called px_luks_load: that switches them off for good.
- * PX_NO_VOLUME, PX_BUSY, PX_KERNEL, PX_NOMEM.
- */
-enum px_status px_luks_format(const char *device, const struct px_luks_params *params,
-			      const struct px_secret *key, struct px_luks **ret_luks) PX_MUST_CHECK;
 
 /* Whether a text is a uuid as LUKS writes it. */
 bool px_luks_is_uuid(const char *text);

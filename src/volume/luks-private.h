@@ -4,7 +4,9 @@
 
 #include <libcryptsetup.h>
 
+#include "pxenc/image.h"
 #include "pxenc/luks.h"
+#include "pxenc/unfinished.h"
 
 /* What the parts of luks.h share. Nobody else includes this. */
 
@@ -20,7 +22,16 @@ struct px_luks {
 /* What is known of a device before libcryptsetup sees it. */
 struct px_luks_start {
 	uint64_t size;
-	unsigned char bytes[512];
+	unsigned char bytes[PX_UNFINISHED_SIZE];
+};
+
+struct px_image {
+	struct px_luks *luks; /* of the volume in memory, with the device's name and size */
+	int memory;	      /* a memfd of the device's size */
+	int fd;		      /* the device; -1 until it is marked */
+	uint64_t data_offset; /* bytes */
+	struct px_unfinished unfinished;
+	unsigned char was[PX_UNFINISHED_SIZE]; /* its first sector */
 };
 
 /* PX_NO_VOLUME: neither a block device nor a plain file; PX_KERNEL. */

@@ -194,8 +194,11 @@ enum px_status px_luks_compare(struct px_luks *luks, const char *uuid, const cha
 
 enum px_status px_luks_load_header(struct px_luks *luks, const struct px_luks_start *start)
 {
+	struct px_unfinished unfinished;
 	int r;
 
+	if (px_unfinished_parse(start->bytes, &unfinished))
+		return px_unfinished_refuse(luks->device);
 	px_luks_listen();
 	r = crypt_load(luks->cd, CRYPT_LUKS, NULL);
 	/* -EIO is also what a file gets that ends within the first header. */

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "../../src/volume/luks-private.h"
+#include "../format_volume.h"
 #include "pxenc/key.h"
 
 /*
@@ -70,7 +71,7 @@ static void format_first(const char *path, const char *text)
 					       .store = "default" };
 
 	make_uuid(uuid);
-	if (px_luks_format(path, &params, key, &luks))
+	if (format_volume(path, &params, key, &luks))
 		exit(EXIT_FAILURE);
 	if (pread(fd, header, sizeof(header), 0) != sizeof(header))
 		die(path);

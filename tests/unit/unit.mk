@@ -30,6 +30,7 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_manifest \
 	tests/unit/test_seal_diff \
 	tests/unit/test_seal \
+	tests/unit/test_image \
 	tests/unit/test_luks \
 	tests/unit/test_luks_again \
 	tests/unit/test_change \
@@ -232,7 +233,7 @@ tests_unit_test_luks_SOURCES = tests/unit/test_luks.c $(unit_support)
 tests_unit_test_luks_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_luks_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=crypt_init -Wl,--wrap=crypt_load -Wl,--wrap=crypt_dump_json \
-	-Wl,--wrap=crypt_format -Wl,--wrap=crypt_wipe -Wl,--wrap=crypt_set_pbkdf_type \
+	-Wl,--wrap=crypt_format -Wl,--wrap=crypt_set_pbkdf_type \
 	-Wl,--wrap=crypt_keyslot_set_encryption -Wl,--wrap=crypt_keyslot_add_by_volume_key \
 	-Wl,--wrap=crypt_token_json_set -Wl,--wrap=crypt_metadata_locking \
 	-Wl,--wrap=crypt_activate_by_passphrase -Wl,--wrap=crypt_deactivate_by_name \
@@ -257,6 +258,13 @@ tests_unit_test_mark_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_mark_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
 tests_unit_test_mark_LDADD = libpxprobe.a libpxvolume.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) \
 	$(CMOCKA_LIBS)
+
+tests_unit_test_image_SOURCES = tests/unit/test_image.c $(unit_support)
+tests_unit_test_image_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_image_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=memfd_create -Wl,--wrap=ftruncate -Wl,--wrap=pread -Wl,--wrap=pwrite \
+	-Wl,--wrap=fsync -Wl,--wrap=stat -Wl,--wrap=open -Wl,--wrap=__open_2
+tests_unit_test_image_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_change_SOURCES = tests/unit/test_change.c $(unit_support)
 tests_unit_test_change_CPPFLAGS = $(unit_cppflags)
