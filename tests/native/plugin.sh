@@ -13,7 +13,7 @@ t_own_run_dir
 export PXENC_CONFIG=$T_DIR/config.json
 IMAGE=$T_DIR/image GENUINE=$T_DIR/genuine
 PLUGIN=$(dirname "$(command -v pxenc)")/libcryptsetup-token-pxenc.so
-PLUGINS=$(pkg-config --variable=libdir libcryptsetup)/cryptsetup
+PLUGINS=$(cryptsetup --help | sed -n 's/^LUKS2 external token plugin path: \(.*\)\.$/\1/p')
 RECOVERY=a-second-passphrase
 
 setup() {
@@ -160,6 +160,10 @@ no_store() {
     check_equal 'without the store: no usable token' $? 1
     check_match 'with the cause' "$out" 'pxenc: the store cannot be reached'
     check 'after the timeout of the config' test $((SECONDS - since)) -le 6
+    check_match 'then cryptsetup asks for a passphrase' \
+        "$(printf %s "$RECOVERY" | with_plugin cryptsetup open -v --test-passphrase "$IMAGE" 2>&1)" 'Key slot 1 unlocked'
+    check_equal 'at once, and without a word of ours, if it is told to leave plugins out' \
+        "$(printf %s "$RECOVERY" | with_plugin cryptsetup open --disable-external-tokens --test-passphrase "$IMAGE" 2>&1)" ''
 }
 
 setup || exit 1
@@ -171,6 +175,6 @@ if with_plugin true 2>/dev/null; then
     tampered
     no_store
 else
-    t_skip 'cryptsetup with the plugin' "no mount namespace to be had here, or no $PLUGINS"
+    t_skip 'cryptsetup with the plugin' "no mount namespace is to be had here, or no folder '$PLUGINS'"
 fi
 t_done
