@@ -21,7 +21,7 @@ config() {
 }
 
 store_start() {
-    dcosd_start main 127.0.0.1:443 --user u:pw --grant 'u:dcos:secrets:default:/pwx/secrets/*:full'
+    dcosd_start main 127.0.0.1:443 --user u:pw --grant 'u:dcos:secrets:default:/pwx/secrets/*:full' "$@"
 }
 
 setup() {
@@ -83,8 +83,7 @@ late_store() {
     wait_for 60 pgrep -x pxenc-fetch
     sleep 2
     check 'without the store the unit waits' test "$(systemctl show -P ActiveState $UNIT)" = activating
-    store_start
-    pxenc secrets create "$SECRET" --value-file "$T_DIR/key"
+    store_start --secret "pwx/secrets/$SECRET=$(cat "$T_DIR/key")"
     check 'and opens the volume as soon as the store answers' wait_for 60 systemctl is-active $UNIT
     check 'with a mapping' test -b /dev/mapper/volume
     check_match 'having said what it waits for' "$(said)" 'pxenc: warning: waiting for the store'
