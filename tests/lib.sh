@@ -76,6 +76,7 @@ t_own_run_dir() {
 dcosd_start() {
     local name=$1 listen=$2
     shift 2
+    rm -f "$T_DIR/$name.out" # of a server that had the name before
     pxenc-dcosd --listen "$listen" --cert "$T_DIR/certs/server.crt" --key "$T_DIR/certs/server.key" \
         --log "$T_DIR/$name.log" "$@" >"$T_DIR/$name.out" 2>"$T_DIR/$name.err" &
     printf -v "DCOSD_PID_$name" %s $!

@@ -50,13 +50,24 @@ struct px_luks_params {
 enum px_status px_luks_format(const char *device, const struct px_luks_params *params,
 			      const struct px_secret *key, struct px_luks **ret_luks) PX_MUST_CHECK;
 
+/* Whether a text is a uuid as LUKS writes it. */
+bool px_luks_is_uuid(const char *text);
+
 /* What was loaded; valid as long as luks. The token is NULL for LUKS1 and for foreign volumes. */
 const char *px_luks_device(const struct px_luks *luks);
+uint64_t px_luks_device_size(const struct px_luks *luks); /* bytes */
+uint64_t px_luks_data_offset(const struct px_luks *luks); /* bytes; the header lies before it */
 const char *px_luks_uuid(const struct px_luks *luks);
 int px_luks_version(const struct px_luks *luks);	/* 1 or 2 */
 const char *px_luks_cipher(const struct px_luks *luks); /* "aes-xts-plain64" */
 unsigned int px_luks_key_bits(const struct px_luks *luks);
 const struct px_token *px_luks_token(const struct px_luks *luks);
+
+/* Whether what was loaded is, to the byte, the LUKS2 header that somebody else has loaded: its
+ * JSON, as crypt_dump_json gives it, and its uuid. PX_BAD_HEADER: it is not. PX_KERNEL, PX_NOMEM.
+ */
+enum px_status px_luks_compare(struct px_luks *luks, const char *uuid, const char *json,
+			       size_t len) PX_MUST_CHECK;
 
 /*
  * Before a key is used: for a generated key the seal must be there and right, on the very header
@@ -71,6 +82,11 @@ enum px_status px_luks_verify_seal(struct px_luks *luks, const struct px_secret 
  * named_slot, else any. PX_BAD_KEY, PX_KERNEL. */
 enum px_status px_luks_test(struct px_luks *luks, const struct px_secret *key,
 			    bool named_slot) PX_MUST_CHECK;
+
+/* The same for the LUKS2 token's keyslot, with the volume key for the caller. PX_BAD_HEADER: there
+ * is no such LUKS2 token; PX_BAD_KEY, PX_KERNEL, PX_NOMEM. */
+enum px_status px_luks_open_named(struct px_luks *luks, const struct px_secret *key,
+				  struct px_secret **ret_volume_key) PX_MUST_CHECK;
 
 struct px_activate {
 	bool named_slot; /* the LUKS2 token's keyslot, no other */
@@ -94,6 +110,10 @@ enum px_status px_luks_activate(struct px_luks *luks, const char *name, const st
 bool px_luks_has_slot(const struct px_luks *luks, int slot);
 unsigned int px_luks_count_slots(const struct px_luks *luks);
 int px_luks_free_slot(const struct px_luks *luks);
+
+/* The salt of a keyslot's PBKDF, by which it is told from any other that ever has its number.
+ * -ENOENT: it is not there. -ENOMEM; other -errno. */
+int px_luks_slot_salt(struct px_luks *luks, int slot, char **ret_salt) PX_MUST_CHECK;
 
 /* Opens a keyslot (-1: whichever the key opens) and returns its number; the volume key is the
  * caller's. Silent: -EPERM, the key does not open it, or it is not there; -ENOMEM; other -errno. */
@@ -134,6 +154,10 @@ typedef bool px_luks_progress(uint64_t done, uint64_t size, void *arg);
 enum px_status px_luks_reencrypt(struct px_luks *luks, const char *name,
 				 const struct px_secret *key, px_luks_progress *progress, void *arg,
 				 bool *ret_stopped) PX_MUST_CHECK;
+
+/* What the seal is over, in the header as it is loaded (px_seal_text). PX_BAD_HEADER: it has no
+ * LUKS2 token of ours. PX_KERNEL, PX_NOMEM. */
+enum px_status px_luks_sealed(struct px_luks *luks, char **ret_text) PX_MUST_CHECK;
 
 /* The subsystem label, by which udev and people see whose the volume is. */
 enum px_status px_luks_set_subsystem(struct px_luks *luks) PX_MUST_CHECK;

@@ -18,9 +18,8 @@ enum px_status px_mark_read(const char *json, size_t len, const char *device,
 			    bool *ret_auto) PX_MUST_CHECK;
 
 /*
- * The unit that opens the device, in the words of udev's SYSTEMD_WANTS: "pxenc@dev-sdb.service"
- * for /dev/sdb, escaped as by systemd-escape --path, but with every backslash twice, since systemd
- * takes one off. device: an absolute path without "." or "..". -EINVAL; -ENAMETOOLONG.
+ * The unit that opens the device: "pxenc@dev-sdb.service" for /dev/sdb, named as systemd-escape
+ * --path would. device: an absolute path without "." or "..". -EINVAL; -ENAMETOOLONG.
  */
 int px_mark_unit(const char *device, char *ret_unit, size_t size) PX_MUST_CHECK;
 

@@ -36,6 +36,10 @@ const uint8_t *px_secret_bytes(const struct px_secret *secret);
 size_t px_secret_len(const struct px_secret *secret);
 size_t px_secret_capacity(const struct px_secret *secret);
 
+/* The secret whose px_secret_data this is: for a library that hands out the bytes alone and gets
+ * them back to be freed. NULL for NULL. */
+struct px_secret *px_secret_of(void *data);
+
 /* Sets the length after bytes were written through px_secret_data; at most the capacity. */
 void px_secret_set_len(struct px_secret *secret, size_t len);
 

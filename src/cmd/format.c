@@ -7,6 +7,7 @@
 #include "format-device.h"
 #include "pxenc/child.h"
 #include "pxenc/cmd.h"
+#include "pxenc/header-backup.h"
 #include "pxenc/log.h"
 #include "pxenc/luks.h"
 #include "pxenc/new-key.h"
@@ -251,6 +252,18 @@ static enum px_status make_volume(const struct arguments *args, struct px_target
 	return st;
 }
 
+/* Once all keyslots are there. A new volume has no older backup to be replaced. */
+static enum px_status keep_header(const struct px_luks *luks, const struct plan *plan)
+{
+	px_auto(session) struct px_session session = { 0 };
+	enum px_status st;
+
+	st = px_session_open(&session);
+	if (st || !session.config->header_backup)
+		return st;
+	return px_header_keep(&session, luks, plan->key.key);
+}
+
 static enum px_status format(const struct arguments *args)
 {
 	__attribute__((cleanup(plan_cleanup))) struct plan plan = { 0 };
@@ -270,6 +283,8 @@ static enum px_status format(const struct arguments *args)
 	report(args, &plan);
 	if (args->recovery)
 		st = px_recovery_add(luks, 0, plan.key.key);
+	if (!st)
+		st = keep_header(luks, &plan);
 	if (st)
 		return st;
 	return args->fstype ? make_filesystem(args, &plan, luks) : PX_OK;

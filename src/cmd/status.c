@@ -56,7 +56,8 @@ static enum px_status look_at_mapping(const struct px_mapping *mapping, struct p
 	row->suspended = mapping->suspended;
 	row->readonly = mapping->readonly;
 	row->gone = mapping->gone;
-	row->has_header = row->device && px_peek(row->device, &row->header) == 0;
+	/* Another disk may have that name by now. */
+	row->has_header = row->device && !mapping->gone && px_peek(row->device, &row->header) == 0;
 	row->has_crypt = px_dm_crypt(mapping->name, &row->crypt) == 0;
 	if (row->has_crypt && px_driver_of(row->crypt.cipher, &row->driver) == -ENOMEM)
 		return px_nomem();

@@ -49,21 +49,37 @@ static void default_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* In the child. Says by errno over the report pipe, which exec closes, why it did not work. */
+/* What parent and child share until exec closes it. */
+struct leash {
+	int hold[2];   /* the child waits for its end */
+	int report[2]; /* the child says by errno why it did not work */
+	pid_t parent;
+};
+
+static void wait_for_parent(const struct leash *leash)
+{
+	char byte;
+
+	close(leash->hold[1]);
+	while (read(leash->hold[0], &byte, 1) < 0 && errno == EINTR)
+		;
+}
+
 static void __attribute__((noreturn))
-exec_child(const char *const argv[], struct stdio stdio, pid_t parent, int report)
+exec_child(const char *const argv[], struct stdio stdio, const struct leash *leash)
 {
 	int error;
 
+	wait_for_parent(leash);
 	default_signals();
 	close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
 	errno = 0;
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent &&
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == leash->parent &&
 	    place(stdio.in, STDIN_FILENO) >= 0 && place(stdio.out, STDOUT_FILENO) >= 0 &&
 	    place(stdio.err, STDERR_FILENO) >= 0)
 		execve(argv[0], (char *const *)argv, (char *const *)clean_env);
 	error = errno ? errno : ESRCH;
-	if (write(report, &error, sizeof(error)) < 0)
+	if (write(leash->report[1], &error, sizeof(error)) < 0)
 		_exit(126);
 	_exit(127);
 }
@@ -95,67 +111,183 @@ static int high_pipe(int ends[2])
 }
 
 /* The exit status as a shell has it; -errno when the child cannot be waited for. */
-static int reap(pid_t pid)
+static int reap(int pidfd)
 {
-	int status;
+	siginfo_t info = { .si_code = 0 };
 
-	while (waitpid(pid, &status, 0) < 0)
+	while (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED) < 0)
 		if (errno != EINTR)
 			return -errno;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
 }
 
-/* Forks and waits for exec to succeed. 0 or the errno of what did not work in the child. */
-static int spawn(const char *const argv[], struct stdio stdio, pid_t *ret_pid)
+static void close_pipe(const int ends[2])
 {
-	pid_t pid, parent = getpid();
-	int report[2], error = 0, r;
-	ssize_t n;
+	close(ends[0]);
+	close(ends[1]);
+}
 
-	r = high_pipe(report);
+/* Two pipes or none. */
+static int high_pipes(int one[2], int other[2])
+{
+	int r;
+
+	r = high_pipe(one);
 	if (r < 0)
 		return r;
+	r = high_pipe(other);
+	if (r < 0)
+		close_pipe(one);
+	return r;
+}
+
+/* A descriptor for the process that has just been forked. -errno: there is none, nor the process.
+ */
+static int watch(pid_t pid)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), r;
+
+	if (pidfd >= 0)
+		pidfd = move_up(pidfd);
+	if (pidfd >= 0)
+		return pidfd;
+	r = -errno;
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return r;
+}
+
+/* No handler of ours shall run in the child, where it might write into what we share with it. */
+static pid_t fork_undisturbed(const char *const argv[], struct stdio stdio,
+			      const struct leash *leash)
+{
+	sigset_t all, before;
+	int error;
+	pid_t pid;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &before);
 	pid = fork();
 	if (pid == 0)
-		exec_child(argv, stdio, parent, report[1]);
-	error = pid < 0 ? errno : 0;
-	close(report[1]);
-	if (pid > 0) {
-		do
-			n = read(report[0], &error, sizeof(error));
-		while (n < 0 && errno == EINTR);
-		if (n > 0)
-			reap(pid);
-		else
-			*ret_pid = pid;
+		exec_child(argv, stdio, leash);
+	error = errno;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	errno = error;
+	return pid;
+}
+
+/* Lets the child go on, and waits for exec to succeed. 0 or the -errno of what did not work. */
+static int let_go(struct leash *leash)
+{
+	int error = 0;
+	ssize_t n;
+
+	close(leash->hold[1]);
+	leash->hold[1] = -1;
+	close(leash->report[1]);
+	leash->report[1] = -1;
+	do
+		n = read(leash->report[0], &error, sizeof(error));
+	while (n < 0 && errno == EINTR);
+	return n > 0 ? -error : 0;
+}
+
+/* The child waits until it is watched: where nobody reaps it but the kernel, it could be gone. */
+static int spawn_on(struct leash *leash, const char *const argv[], struct stdio stdio,
+		    struct px_child *ret_child)
+{
+	pid_t pid = fork_undisturbed(argv, stdio, leash);
+	int pidfd = pid < 0 ? -errno : watch(pid);
+	int r = pidfd < 0 ? pidfd : let_go(leash);
+
+	if (r == 0) {
+		ret_child->pid = pid;
+		ret_child->pidfd = pidfd;
+	} else if (pidfd >= 0) {
+		reap(pidfd);
+		close(pidfd);
 	}
-	close(report[0]);
-	return -error;
+	return r;
+}
+
+/* Forks and waits for exec to succeed. 0 or the -errno of what did not work. */
+static int spawn(const char *const argv[], struct stdio stdio, struct px_child *ret_child)
+{
+	struct leash leash = { .parent = getpid() };
+	int r;
+
+	r = high_pipes(leash.hold, leash.report);
+	if (r < 0)
+		return r;
+	r = spawn_on(&leash, argv, stdio, ret_child);
+	for (int i = 0; i < 2; i++) {
+		px_fd_cleanup(&leash.hold[i]);
+		px_fd_cleanup(&leash.report[i]);
+	}
+	return r;
 }
 
 int px_child_start(const char *const argv[], struct px_child *ret_child)
 {
 	int in[2], out[2], r;
 
-	r = high_pipe(in);
+	r = high_pipes(in, out);
 	if (r < 0)
 		return r;
-	r = high_pipe(out);
+	r = spawn(argv, (struct stdio){ .in = in[0], .out = out[1], .err = -1 }, ret_child);
 	if (r < 0) {
-		close(in[0]);
-		close(in[1]);
+		close_pipe(in);
+		close_pipe(out);
 		return r;
 	}
-	r = spawn(argv, (struct stdio){ .in = in[0], .out = out[1], .err = -1 }, &ret_child->pid);
 	close(in[0]);
 	close(out[1]);
-	if (r < 0) {
-		close(in[1]);
-		close(out[0]);
-		return r;
-	}
 	ret_child->in = in[1];
 	ret_child->out = out[0];
+	return 0;
+}
+
+/* A file in memory, to be read from its start. */
+static int file_with(const void *data, size_t len)
+{
+	px_auto(fd) int fd = memfd_create("input", MFD_CLOEXEC);
+	int r, made;
+
+	if (fd >= 0)
+		fd = move_up(fd);
+	if (fd < 0)
+		return -errno;
+	r = px_write_all(fd, data, len);
+	if (r == 0 && lseek(fd, 0, SEEK_SET) < 0)
+		r = -errno;
+	if (r < 0)
+		return r;
+	made = fd;
+	fd = -1;
+	return made;
+}
+
+int px_child_start_with(const void *data, size_t len, const char *const argv[],
+			struct px_child *ret_child)
+{
+	px_auto(fd) int input = file_with(data, len);
+	int out[2], err[2], r;
+
+	if (input < 0)
+		return input;
+	r = high_pipes(out, err);
+	if (r < 0)
+		return r;
+	r = spawn(argv, (struct stdio){ .in = input, .out = out[1], .err = err[1] }, ret_child);
+	if (r < 0) {
+		close_pipe(out);
+		close_pipe(err);
+		return r;
+	}
+	close(out[1]);
+	close(err[1]);
+	ret_child->out = out[0];
+	ret_child->err = err[0];
 	return 0;
 }
 
@@ -177,13 +309,14 @@ int px_child_run(const char *const argv[], bool quiet, int *ret_status)
 	struct stdio stdio = { .in = -1,
 			       .out = quiet ? output : STDOUT_FILENO,
 			       .err = quiet ? output : STDERR_FILENO };
-	pid_t pid;
+	struct px_child child = PX_CHILD_NONE;
 	int r;
 
-	r = spawn(argv, stdio, &pid);
+	r = spawn(argv, stdio, &child);
 	if (r < 0)
 		return r;
-	r = reap(pid);
+	r = reap(child.pidfd);
+	close(child.pidfd);
 	if (r < 0)
 		return r;
 	if (quiet && r != 0)
@@ -193,30 +326,32 @@ int px_child_run(const char *const argv[], bool quiet, int *ret_status)
 }
 
 /* Waits for the process to end without reaping it: true when it did before the deadline. */
-static bool ended_by(pid_t pid, int64_t deadline)
+static bool ended_by(int pidfd, int64_t deadline)
 {
-	struct pollfd fd = { .fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };
+	struct pollfd fd = { .fd = pidfd, .events = POLLIN };
 	int r;
 
-	if (fd.fd < 0)
-		return false;
 	do
 		r = poll(&fd, 1, px_deadline_left(deadline));
 	while (r < 0 && errno == EINTR);
-	close(fd.fd);
 	return r > 0;
 }
 
-void px_child_end(struct px_child *child, int64_t deadline)
+int px_child_end(struct px_child *child, int64_t deadline)
 {
+	int status = 0;
+
 	if (!child)
-		return;
+		return 0;
 	px_fd_cleanup(&child->in);
 	px_fd_cleanup(&child->out);
+	px_fd_cleanup(&child->err);
 	if (child->pid > 0) {
-		if (!ended_by(child->pid, deadline))
-			kill(child->pid, SIGKILL);
-		reap(child->pid);
+		if (!ended_by(child->pidfd, deadline))
+			syscall(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
+		status = reap(child->pidfd);
+		close(child->pidfd);
 	}
 	*child = PX_CHILD_NONE;
+	return status;
 }

@@ -72,7 +72,7 @@ static enum px_status not_read(const char *path, const char *what, size_t max, i
 }
 
 /* Reads to the end of the file, at most size bytes; the number read, or -errno. */
-static ssize_t read_all(int fd, char *text, size_t size)
+static ssize_t read_up_to(int fd, char *text, size_t size)
 {
 	size_t len = 0;
 
@@ -90,27 +90,37 @@ static ssize_t read_all(int fd, char *text, size_t size)
 	return (ssize_t)len;
 }
 
+int px_read_all(int fd, size_t max, char **ret_text, size_t *ret_len)
+{
+	px_auto(free) char *text = malloc(max + 1);
+	ssize_t n;
+
+	if (!text)
+		return -ENOMEM;
+	/* One byte more than max, which the NUL takes the place of. */
+	n = read_up_to(fd, text, max + 1);
+	if (n < 0)
+		return (int)n;
+	if ((size_t)n > max)
+		return -E2BIG;
+	text[n] = '\0';
+	*ret_text = px_steal(&text);
+	*ret_len = (size_t)n;
+	return 0;
+}
+
 enum px_status px_file_read(const char *path, const char *what, size_t max, char **ret_text,
 			    size_t *ret_len)
 {
-	px_auto(free) char *text = NULL;
 	px_auto(fd) int fd = -1;
 	enum px_status status;
-	ssize_t n;
+	int r;
 
 	status = open_checked(path, what, 0, &fd);
 	if (status)
 		return status;
-	text = malloc(max + 1);
-	if (!text)
-		return px_nomem();
-	n = read_all(fd, text, max + 1);
-	if (n < 0 || (size_t)n > max)
-		return not_read(path, what, max, n < 0 ? (int)n : -E2BIG);
-	text[n] = '\0';
-	*ret_text = px_steal(&text);
-	*ret_len = (size_t)n;
-	return PX_OK;
+	r = px_read_all(fd, max, ret_text, ret_len);
+	return r < 0 ? not_read(path, what, max, r) : PX_OK;
 }
 
 enum px_status px_file_read_secret(const char *path, const char *what, size_t max,

@@ -87,6 +87,12 @@ const uint8_t *px_secret_bytes(const struct px_secret *secret)
 	return secret->data;
 }
 
+struct px_secret *px_secret_of(void *data)
+{
+	return data ? (struct px_secret *)((uint8_t *)data - offsetof(struct px_secret, data))
+		    : NULL;
+}
+
 size_t px_secret_len(const struct px_secret *secret)
 {
 	return secret->len;

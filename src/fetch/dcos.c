@@ -14,7 +14,7 @@
 #define JSON_TYPE "application/json"
 #define BINARY_TYPE "application/octet-stream"
 
-/* A stale session, a stale cached ACS token, then the password: no request asks more often. */
+/* A stale session, a stale cached ACS token, then a login: no request asks more often. */
 #define LOGINS_MAX 3
 
 struct px_dcos {
@@ -24,13 +24,14 @@ struct px_dcos {
 	const struct px_keeper *keeper;
 	const struct px_listener *listener;
 	unsigned int asked; /* for credentials, in this request */
-	bool logged_in;	    /* with a password, in this request */
+	bool logged_in;	    /* with credentials, in this request */
 };
 
 void px_credentials_clear(struct px_credentials *credentials)
 {
 	px_secret_free(&credentials->acs);
 	px_secret_free(&credentials->password);
+	px_secret_free(&credentials->service);
 	free(credentials->uid);
 	credentials->uid = NULL;
 }
@@ -130,14 +131,17 @@ static enum px_status read_login(const struct px_http_answer *answer, const char
 	return r < 0 ? not_parsed(r, "the login", cause) : PX_OK;
 }
 
-/* {"uid": "…", "password": "…"}. A password that is no text cannot be said in JSON. */
+/* {"uid": "…", "password": "…"}, or "token" for a service account. What is no text cannot be said
+ * in JSON. */
 static enum px_status make_login(const struct px_credentials *credentials,
 				 struct px_secret **ret_body, struct px_cause *cause)
 {
-	const struct px_secret *password = credentials->password;
+	const char *name = credentials->service ? "token" : "password";
+	const struct px_secret *proof =
+		credentials->service ? credentials->service : credentials->password;
 	const struct px_json_pair pairs[] = {
 		{ "uid", credentials->uid, strlen(credentials->uid) },
-		{ "password", px_secret_bytes(password), px_secret_len(password) },
+		{ name, px_secret_bytes(proof), px_secret_len(proof) },
 	};
 
 	if (!px_json_is_text(pairs[0].text, pairs[0].len) ||

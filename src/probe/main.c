@@ -87,11 +87,11 @@ int main(int argc, char **argv)
 
 	px_log_init("pxenc-probe", 0);
 	if (argc != 2 || px_mark_unit(argv[1], unit, sizeof(unit)) < 0)
-		return px_fail(PX_USAGE, "usage: pxenc-probe /dev/DEVICE");
+		return (int)px_fail(PX_USAGE, "usage: pxenc-probe /dev/DEVICE");
 	alarm(PATIENCE_SECONDS);
 	st = probe(argv[1], &automatic);
 	if (st)
-		return st;
+		return (int)st;
 	printf("PXENC_AUTO=%d\nPXENC_UNIT=%s\n", automatic, unit);
-	return fflush(stdout) ? PX_KERNEL : PX_OK;
+	return fflush(stdout) ? (int)PX_KERNEL : (int)PX_OK;
 }

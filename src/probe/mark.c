@@ -65,7 +65,7 @@ static int escape(char c, bool first, char *to, size_t size)
 		return snprintf(to, size, "-");
 	if (isalnum((unsigned char)c) || c == ':' || c == '_' || (c == '.' && !first))
 		return snprintf(to, size, "%c", c);
-	return snprintf(to, size, "\\\\x%02x", (unsigned char)c);
+	return snprintf(to, size, "\\x%02x", (unsigned char)c);
 }
 
 int px_mark_unit(const char *device, char *ret_unit, size_t size)

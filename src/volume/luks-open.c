@@ -9,7 +9,8 @@
 #include "pxenc/log.h"
 #include "pxenc/seal.h"
 
-#define ADVICE "Look at it with cryptsetup luksDump; if the change was yours, undo it"
+#define ADVICE                                                                                     \
+	"pxenc header seal shows what was changed, and accepts it; pxenc header restore undoes it"
 
 enum px_status px_luks_find_slot(const struct px_luks *luks, bool named, int *ret_slot)
 {
@@ -62,6 +63,21 @@ enum px_status px_luks_test(struct px_luks *luks, const struct px_secret *key, b
 		return status;
 	r = unlock(luks, NULL, slot, key, 0);
 	if (r == -EPERM || r == -ENOENT)
+		return px_luks_bad_key(luks, slot);
+	return r < 0 ? px_luks_failed(luks->device, "the key cannot be tried", r) : PX_OK;
+}
+
+enum px_status px_luks_open_named(struct px_luks *luks, const struct px_secret *key,
+				  struct px_secret **ret_volume_key)
+{
+	int slot = CRYPT_ANY_SLOT;
+	enum px_status status = px_luks_find_slot(luks, true, &slot);
+	int r;
+
+	if (status != PX_OK)
+		return status;
+	r = px_luks_open_slot(luks, slot, key, ret_volume_key);
+	if (r == -EPERM)
 		return px_luks_bad_key(luks, slot);
 	return r < 0 ? px_luks_failed(luks->device, "the key cannot be tried", r) : PX_OK;
 }

@@ -12,6 +12,7 @@ struct px_luks {
 	struct crypt_device *cd;
 	char *device;
 	uint64_t device_size;
+	int image; /* a header in memory that stands for the device's; -1: none */
 	struct px_header *header;
 };
 
@@ -26,6 +27,10 @@ enum px_status px_luks_look_at(const char *device, struct px_luks_start *ret_sta
 
 /* A context for a device whose header is not loaded yet. */
 enum px_status px_luks_new(const char *device, struct px_luks **ret_luks) PX_MUST_CHECK;
+
+/* Loads the header of a context, and lets it through the allowlist. */
+enum px_status px_luks_load_header(struct px_luks *luks,
+				   const struct px_luks_start *start) PX_MUST_CHECK;
 
 /* Lets the header that the context has through the allowlist, or refuses it. */
 enum px_status px_luks_check(struct px_luks *luks, const struct px_luks_start *start) PX_MUST_CHECK;
@@ -48,8 +53,6 @@ int px_luks_write_unbound(struct px_luks *luks, int slot,
 
 /* The header as the context has it, and valid as long. PX_KERNEL. */
 enum px_status px_luks_json(struct px_luks *luks, const char **ret_json) PX_MUST_CHECK;
-
-bool px_luks_is_uuid(const char *text);
 
 /* Before a call of libcryptsetup: forgets what it said of errors, and keeps what it says next. */
 void px_luks_listen(void);

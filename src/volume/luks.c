@@ -94,6 +94,7 @@ enum px_status px_luks_new(const char *device, struct px_luks **ret_luks)
 
 	if (!luks)
 		return px_nomem();
+	luks->image = -1;
 	luks->device = strdup(device);
 	if (!luks->device)
 		return px_nomem();
@@ -161,7 +162,23 @@ enum px_status px_luks_refresh(struct px_luks *luks)
 	return check_luks2(luks);
 }
 
-static enum px_status load_header(struct px_luks *luks, const struct px_luks_start *start)
+enum px_status px_luks_compare(struct px_luks *luks, const char *uuid, const char *json, size_t len)
+{
+	const char *own = NULL;
+	enum px_status status = px_luks_json(luks, &own);
+
+	if (status != PX_OK)
+		return status;
+	if (strcmp(uuid, px_luks_uuid(luks)) != 0 || len != strlen(own) ||
+	    memcmp(json, own, len) != 0)
+		return px_fail(PX_BAD_HEADER,
+			       "%s: its header is not the one that was loaded from it: it has just "
+			       "been changed, or lies elsewhere (--header)",
+			       luks->device);
+	return PX_OK;
+}
+
+enum px_status px_luks_load_header(struct px_luks *luks, const struct px_luks_start *start)
 {
 	int r;
 
@@ -173,11 +190,13 @@ static enum px_status load_header(struct px_luks *luks, const struct px_luks_sta
 	if (r < 0 && has_magic(start))
 		return px_fail(
 			PX_BAD_HEADER,
-			"%s: its LUKS header is broken beyond repair (%s): restore it from a "
-			"backup with cryptsetup luksHeaderRestore if you have one",
+			"%s: its LUKS header is broken beyond repair (%s): restore it with pxenc "
+			"header restore, or from another backup with cryptsetup luksHeaderRestore",
 			luks->device, px_luks_cause(r));
 	if (r < 0)
-		return px_fail(PX_NO_VOLUME, "%s is not a LUKS volume: pxenc format makes one",
+		return px_fail(PX_NO_VOLUME,
+			       "%s is not a LUKS volume: if it was one, pxenc header restore "
+			       "writes its header anew; pxenc format makes a new volume",
 			       luks->device);
 	return px_luks_check(luks, start);
 }
@@ -191,7 +210,7 @@ static enum px_status load(const char *device, struct px_luks **ret_luks)
 	if (status == PX_OK)
 		status = px_luks_new(device, &luks);
 	if (status == PX_OK)
-		status = load_header(luks, &start);
+		status = px_luks_load_header(luks, &start);
 	if (status == PX_OK)
 		*ret_luks = px_steal(&luks);
 	return status;
@@ -216,6 +235,16 @@ enum px_status px_luks_load_to_change(const char *device, struct px_luks **ret_l
 const char *px_luks_device(const struct px_luks *luks)
 {
 	return luks->device;
+}
+
+uint64_t px_luks_device_size(const struct px_luks *luks)
+{
+	return luks->device_size;
+}
+
+uint64_t px_luks_data_offset(const struct px_luks *luks)
+{
+	return luks->header->data_offset;
 }
 
 const char *px_luks_uuid(const struct px_luks *luks)
@@ -249,6 +278,7 @@ void px_luks_free(struct px_luks **luks)
 		return;
 	crypt_free((*luks)->cd);
 	px_header_free(&(*luks)->header);
+	px_fd_cleanup(&(*luks)->image);
 	free((*luks)->device);
 	free(*luks);
 	*luks = NULL;

@@ -5,13 +5,11 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/kdf.h>
-#include <openssl/params.h>
 
 #include "canonical.h"
+#include "mac.h"
 
 /*
  * What the seal cannot see: an older header of the same volume, with the seal that it had, put
@@ -20,86 +18,17 @@
  * label in the binary header, which nothing trusts.
  */
 
-#define MAC_LEN 32
-/* base64 of MAC_LEN bytes with its padding and NUL. */
+/* base64 of PX_MAC_LEN bytes with its padding and NUL. */
 #define MAC_TEXT_LEN 45
 
 static const char info[] = "pxenc seal v1";
-static char sha256[] = "SHA256";
-
-static int run_hkdf(EVP_KDF_CTX *hkdf, const struct px_secret *key, const char *uuid,
-		    struct px_secret *derived)
-{
-	/* The parameters are only read, whatever their type says. */
-	OSSL_PARAM params[] = {
-		OSSL_PARAM_utf8_string(OSSL_KDF_PARAM_DIGEST, sha256, sizeof(sha256) - 1),
-		OSSL_PARAM_octet_string(OSSL_KDF_PARAM_KEY, (void *)px_secret_bytes(key),
-					px_secret_len(key)),
-		OSSL_PARAM_octet_string(OSSL_KDF_PARAM_SALT, (void *)uuid, strlen(uuid)),
-		OSSL_PARAM_octet_string(OSSL_KDF_PARAM_INFO, (void *)info, sizeof(info) - 1),
-		OSSL_PARAM_END,
-	};
-
-	if (EVP_KDF_derive(hkdf, px_secret_data(derived), MAC_LEN, params) <= 0)
-		return -EIO;
-	px_secret_set_len(derived, MAC_LEN);
-	return 0;
-}
-
-/* The key of the HMAC. */
-static int derive(const struct px_secret *key, const char *uuid, struct px_secret **ret_derived)
-{
-	px_auto(secret) struct px_secret *derived = NULL;
-	EVP_KDF *kdf = NULL;
-	EVP_KDF_CTX *hkdf = NULL;
-	int r = px_secret_new(MAC_LEN, &derived);
-
-	if (r < 0)
-		return r;
-	kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
-	hkdf = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
-	r = hkdf ? run_hkdf(hkdf, key, uuid, derived) : -EIO;
-	EVP_KDF_CTX_free(hkdf);
-	EVP_KDF_free(kdf);
-	if (r == 0)
-		*ret_derived = px_steal(&derived);
-	return r;
-}
-
-static int run_hmac(EVP_MAC_CTX *hmac, const struct px_secret *key, const char *text,
-		    unsigned char ret_mac[MAC_LEN])
-{
-	OSSL_PARAM params[] = {
-		OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_DIGEST, sha256, sizeof(sha256) - 1),
-		OSSL_PARAM_END,
-	};
-	size_t len = 0;
-
-	if (EVP_MAC_init(hmac, px_secret_bytes(key), px_secret_len(key), params) <= 0 ||
-	    EVP_MAC_update(hmac, (const unsigned char *)text, strlen(text)) <= 0 ||
-	    EVP_MAC_final(hmac, ret_mac, &len, MAC_LEN) <= 0 || len != MAC_LEN)
-		return -EIO;
-	return 0;
-}
-
-static int authenticate(const struct px_secret *key, const char *text,
-			unsigned char ret_mac[MAC_LEN])
-{
-	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	EVP_MAC_CTX *hmac = mac ? EVP_MAC_CTX_new(mac) : NULL;
-	int r = hmac ? run_hmac(hmac, key, text, ret_mac) : -EIO;
-
-	EVP_MAC_CTX_free(hmac);
-	EVP_MAC_free(mac);
-	return r;
-}
 
 /* base64url without padding, from the base64 that libcrypto makes. */
-static char *encode(const unsigned char mac[MAC_LEN])
+static char *encode(const unsigned char mac[PX_MAC_LEN])
 {
 	unsigned char text[MAC_TEXT_LEN];
 
-	EVP_EncodeBlock(text, mac, MAC_LEN);
+	EVP_EncodeBlock(text, mac, PX_MAC_LEN);
 	for (unsigned char *c = text; *c != '\0'; c++) {
 		if (*c == '+')
 			*c = '-';
@@ -115,15 +44,12 @@ int px_seal_make(const char *json, size_t len, const char *uuid, const struct px
 		 char **ret_seal)
 {
 	px_auto(free) char *text = NULL;
-	px_auto(secret) struct px_secret *derived = NULL;
-	unsigned char mac[MAC_LEN];
+	unsigned char mac[PX_MAC_LEN];
 	char *seal;
 	int r = px_seal_text(json, len, uuid, &text);
 
 	if (r == 0)
-		r = derive(key, uuid, &derived);
-	if (r == 0)
-		r = authenticate(derived, text, mac);
+		r = px_mac(key, uuid, info, text, strlen(text), mac);
 	if (r < 0)
 		return r;
 	seal = encode(mac);

@@ -619,6 +619,13 @@ call "$TOKEN" GET $S/k
 ok "an expired ACS token: 401 HTML" answered 401 is_html
 stop
 
+start --listen 127.0.0.1:0 --service-account "svc:$T/service.pub" --clock-ahead 3600
+service_login "$RS" "{\"uid\":\"svc\",\"exp\":$(($(date +%s) + 60))}" rs256 "$T/service.key"
+expect_wrong "with a clock that is ahead, a service login token that is good elsewhere"
+service_login "$RS" "{\"uid\":\"svc\",\"exp\":$(($(date +%s) + 3660))}" rs256 "$T/service.key"
+expect 200 "and one that is good there"
+stop
+
 # --- faults -----------------------------------------------------------------------------------
 
 start --listen 127.0.0.1:0 --user a:a --grant a:dcos:superuser:full --secret k=0123456789 \

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -17,10 +18,11 @@
 #define SH(script) ((const char *const[]){ "/bin/sh", "-c", script, NULL })
 #define LEAK 77 /* a descriptor that no child may inherit */
 
-static struct fault no_fork, no_pipe2, no_fcntl, no_read, no_waitpid, no_poll, no_syscall, no_prctl,
-	no_open, no_dup2, no_write;
+static struct fault no_fork, no_pipe2, no_fcntl, no_read, no_waitid, no_poll, no_syscall, no_prctl,
+	no_open, no_dup2, no_write, no_lseek, no_memfd;
 static int fcntl_command; /* that no_fcntl is for */
 static pid_t parent;	  /* that getppid is to say; 0: the truth */
+static void (*at_fork)(void);
 
 pid_t __real_fork(void);
 pid_t __wrap_fork(void);
@@ -31,12 +33,12 @@ int __real_fcntl(int fd, int command, ...);
 int __wrap_fcntl(int fd, int command, ...);
 ssize_t __real_read(int fd, void *data, size_t len);
 ssize_t __wrap_read(int fd, void *data, size_t len);
-pid_t __real_waitpid(pid_t pid, int *status, int options);
-pid_t __wrap_waitpid(pid_t pid, int *status, int options);
+int __real_waitid(idtype_t type, id_t id, siginfo_t *info, int options);
+int __wrap_waitid(idtype_t type, id_t id, siginfo_t *info, int options);
 int __real_poll(struct pollfd *fds, nfds_t n, int timeout);
 int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
 long __real_syscall(long number, ...);
-long __wrap_syscall(long number, long a, long b);
+long __wrap_syscall(long number, long a, long b, long c, long d);
 int __real_prctl(int option, ...);
 int __wrap_prctl(int option, unsigned long a);
 pid_t __real_getppid(void);
@@ -47,13 +49,21 @@ int __real_dup2(int from, int to);
 int __wrap_dup2(int from, int to);
 ssize_t __real_write(int fd, const void *data, size_t len);
 ssize_t __wrap_write(int fd, const void *data, size_t len);
+int __real_memfd_create(const char *name, unsigned int flags);
+int __wrap_memfd_create(const char *name, unsigned int flags);
+off_t __real_lseek(int fd, off_t offset, int whence);
+off_t __wrap_lseek(int fd, off_t offset, int whence);
 void __real__exit(int status) __attribute__((noreturn));
 void __wrap__exit(int status) __attribute__((noreturn));
 void __gcov_dump(void) __attribute__((weak));
 
 pid_t __wrap_fork(void)
 {
-	return fault_hits(&no_fork) ? -1 : __real_fork();
+	pid_t pid = fault_hits(&no_fork) ? -1 : __real_fork();
+
+	if (at_fork)
+		at_fork();
+	return pid;
 }
 
 /* What gcc makes of fork with --coverage. */
@@ -85,9 +95,9 @@ ssize_t __wrap_read(int fd, void *data, size_t len)
 	return fault_hits(&no_read) ? -1 : __real_read(fd, data, len);
 }
 
-pid_t __wrap_waitpid(pid_t pid, int *status, int options)
+int __wrap_waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 {
-	return fault_hits(&no_waitpid) ? -1 : __real_waitpid(pid, status, options);
+	return fault_hits(&no_waitid) ? -1 : __real_waitid(type, id, info, options);
 }
 
 int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout)
@@ -95,9 +105,9 @@ int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout)
 	return fault_hits(&no_poll) ? -1 : __real_poll(fds, n, timeout);
 }
 
-long __wrap_syscall(long number, long a, long b)
+long __wrap_syscall(long number, long a, long b, long c, long d)
 {
-	return fault_hits(&no_syscall) ? -1 : __real_syscall(number, a, b);
+	return fault_hits(&no_syscall) ? -1 : __real_syscall(number, a, b, c, d);
 }
 
 int __wrap_prctl(int option, unsigned long a)
@@ -125,6 +135,16 @@ ssize_t __wrap_write(int fd, const void *data, size_t len)
 	return fault_hits(&no_write) ? -1 : __real_write(fd, data, len);
 }
 
+off_t __wrap_lseek(int fd, off_t offset, int whence)
+{
+	return fault_hits(&no_lseek) ? -1 : __real_lseek(fd, offset, whence);
+}
+
+int __wrap_memfd_create(const char *name, unsigned int flags)
+{
+	return fault_hits(&no_memfd) ? -1 : __real_memfd_create(name, flags);
+}
+
 /* A child that ends here has counted lines too. */
 void __wrap__exit(int status)
 {
@@ -147,10 +167,12 @@ static int open_before;
 
 static int begin(void **state)
 {
-	no_fork = no_pipe2 = no_fcntl = no_read = no_waitpid = no_poll = (struct fault){ 0 };
-	no_syscall = no_prctl = no_open = no_dup2 = no_write = (struct fault){ 0 };
+	no_fork = no_pipe2 = no_fcntl = no_read = no_waitid = no_poll = (struct fault){ 0 };
+	no_syscall = no_prctl = no_open = no_dup2 = no_write = no_lseek = no_memfd =
+		(struct fault){ 0 };
 	fcntl_command = -1;
 	parent = 0;
+	at_fork = NULL;
 	open_before = count_open();
 	return temp_dir_make(state);
 }
@@ -159,7 +181,7 @@ static int begin(void **state)
 static int end(void **state)
 {
 	bool leaves = count_open() != open_before;
-	bool childless = __real_waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD;
+	bool childless = waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD;
 
 	if (leaves)
 		print_error("descriptors were left open\n");
@@ -307,12 +329,12 @@ TEST(without_descriptors_nothing_is_started)
 	struct px_child child = PX_CHILD_NONE;
 	unsigned int nth;
 
-	for (nth = 0; nth < 3; nth++) {
+	for (nth = 0; nth < 4; nth++) {
 		no_pipe2 = (struct fault){ .skip = nth, .times = 1, .error = EMFILE };
 		assert_int_equal(px_child_start(SH(":"), &child), -EMFILE);
 	}
 	fcntl_command = F_DUPFD_CLOEXEC;
-	for (nth = 0; nth < 6; nth++) {
+	for (nth = 0; nth < 9; nth++) {
 		no_fcntl = (struct fault){ .skip = nth, .times = 1, .error = EMFILE };
 		assert_int_equal(px_child_start(SH(":"), &child), -EMFILE);
 	}
@@ -364,14 +386,14 @@ TEST(interruptions_while_starting_and_ending_are_no_failures)
 
 	no_read = (struct fault){ .times = 2, .error = EINTR };
 	no_poll = (struct fault){ .times = 2, .error = EINTR };
-	no_waitpid = (struct fault){ .times = 2, .error = EINTR };
+	no_waitid = (struct fault){ .times = 2, .error = EINTR };
 	assert_int_equal(px_child_start(SH(":"), &child), 0);
 	px_child_end(&child, px_deadline_in(10));
-	assert_int_equal(no_read.times + no_poll.times + no_waitpid.times, 0);
-	no_waitpid = (struct fault){ .times = 1, .error = EINTR };
+	assert_int_equal(no_read.times + no_poll.times + no_waitid.times, 0);
+	no_waitid = (struct fault){ .times = 1, .error = EINTR };
 	assert_int_equal(px_child_run(SH("exit 3"), false, &status), 0);
 	assert_int_equal(status, 3);
-	no_waitpid = (struct fault){ .times = 1, .error = EINTR };
+	no_waitid = (struct fault){ .times = 1, .error = EINTR };
 	assert_int_equal(px_child_start((const char *const[]){ "/none", NULL }, &child), -ENOENT);
 }
 
@@ -391,10 +413,10 @@ TEST(a_program_that_cannot_be_waited_for_is_an_error)
 {
 	int status = 7;
 
-	no_waitpid = (struct fault){ .times = 1, .error = ECHILD };
+	no_waitid = (struct fault){ .times = 1, .error = ECHILD };
 	assert_int_equal(px_child_run(SH(":"), false, &status), -ECHILD);
 	assert_int_equal(status, 7);
-	__real_waitpid(-1, NULL, 0);
+	waitpid(-1, NULL, 0);
 }
 
 TEST(a_program_that_is_run_has_no_input)
@@ -547,15 +569,118 @@ TEST(at_the_end_of_its_scope_a_child_is_killed_at_once)
 
 TEST(a_child_that_cannot_be_watched_is_killed)
 {
-	struct px_child child = start((const char *const[]){ "/bin/sleep", "1000", NULL });
-	pid_t pid = child.pid;
+	struct px_child child = PX_CHILD_NONE;
+	pid_t pid;
 
 	no_syscall = (struct fault){ .times = 1, .error = EMFILE };
-	px_child_end(&child, PX_FOREVER);
-	assert_false(is_alive(pid));
-	child = start((const char *const[]){ "/bin/sleep", "1000", NULL });
+	assert_int_equal(px_child_start(SH("exec sleep 1000"), &child), -EMFILE);
+	assert_int_equal(child.pid, 0);
+	child = start(SH("exec sleep 1000"));
+	pid = child.pid;
 	no_poll = (struct fault){ .times = 1, .error = ENOMEM };
 	px_child_end(&child, PX_FOREVER);
+	assert_false(is_alive(pid));
+	assert_int_equal(child.pid, 0);
+}
+
+TEST(the_end_of_a_child_tells_its_status)
+{
+	struct px_child child = start(SH("exit 11"));
+
+	assert_int_equal(px_child_end(&child, px_deadline_in(10)), 11);
+	child = start(SH("exec sleep 1000"));
+	assert_int_equal(px_child_end(&child, 0), 128 + SIGKILL);
+	assert_int_equal(px_child_end(&child, 0), 0);
+}
+
+/* As a shell with `trap '' CHLD` leaves it to the programs that it starts. */
+TEST(a_caller_that_has_its_children_reaped_gets_no_status_and_hits_no_other_process)
+{
+	struct px_child child = PX_CHILD_NONE;
+
+	signal(SIGCHLD, SIG_IGN);
+	child = start(SH("exit 11"));
+	assert_int_equal(px_child_end(&child, px_deadline_in(10)), -ECHILD);
+	child = start(SH("exec sleep 1000"));
+	assert_int_equal(px_child_end(&child, 0), -ECHILD);
+	assert_int_equal(px_child_start((const char *const[]){ "/none", NULL }, &child), -ENOENT);
+	signal(SIGCHLD, SIG_DFL);
+}
+
+static int *handled; /* seen by the child as well */
+
+static void count_handled(int sig)
+{
+	(void)sig;
+	(*handled)++;
+}
+
+static void raise_winch(void)
+{
+	raise(SIGWINCH);
+}
+
+TEST(no_handler_of_ours_runs_in_the_child)
+{
+	struct px_child child = PX_CHILD_NONE;
+
+	handled = mmap(NULL, sizeof(*handled), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		       -1, 0);
+	assert_ptr_not_equal(handled, MAP_FAILED);
+	signal(SIGWINCH, count_handled);
+	at_fork = raise_winch; /* in both of them */
+	child = start(SH("exit 5"));
+	assert_int_equal(px_child_end(&child, px_deadline_in(10)), 5);
+	assert_int_equal(*handled, 1);
+	signal(SIGWINCH, SIG_DFL);
+	munmap(handled, sizeof(*handled));
+}
+
+TEST(what_its_input_holds_is_given_at_once_and_both_its_outputs_are_read)
+{
+	struct px_child child = PX_CHILD_NONE;
+	char seen[64];
+
+	assert_int_equal(px_child_start_with("ping", 4, SH("cat; echo err >&2; exit 3"), &child),
+			 0);
+	assert_int_equal(child.in, -1);
+	assert_int_equal(read_all(child.out, seen, sizeof(seen)), 4);
+	assert_string_equal(seen, "ping");
+	assert_int_equal(read_all(child.err, seen, sizeof(seen)), 4);
+	assert_string_equal(seen, "err\n");
+	assert_int_equal(px_child_end(&child, px_deadline_in(10)), 3);
+}
+
+TEST(input_that_nobody_reads_does_not_matter)
+{
+	static char much[1 << 20];
+	struct px_child child = PX_CHILD_NONE;
+
+	assert_int_equal(px_child_start_with(much, sizeof(much), SH("exec <&-"), &child), 0);
+	assert_int_equal(px_child_end(&child, px_deadline_in(10)), 0);
+}
+
+TEST(what_cannot_be_started_with_input_leaves_nothing)
+{
+	const char *const missing[] = { "/none", NULL };
+	struct px_child child = PX_CHILD_NONE;
+	unsigned int nth;
+
+	assert_int_equal(px_child_start_with("", 0, missing, &child), -ENOENT);
+	for (nth = 0; nth < 4; nth++) {
+		no_pipe2 = (struct fault){ .skip = nth, .times = 1, .error = EMFILE };
+		assert_int_equal(px_child_start_with("", 0, SH(":"), &child), -EMFILE);
+	}
+	no_pipe2.times = 0;
+	no_write = (struct fault){ .times = 1, .error = ENOSPC };
+	assert_int_equal(px_child_start_with("x", 1, SH(":"), &child), -ENOSPC);
+	fcntl_command = F_DUPFD_CLOEXEC;
+	no_fcntl = (struct fault){ .times = 1, .error = EMFILE };
+	assert_int_equal(px_child_start_with("", 0, SH(":"), &child), -EMFILE);
+	no_lseek = (struct fault){ .times = 1, .error = EIO };
+	assert_int_equal(px_child_start_with("", 0, SH(":"), &child), -EIO);
+	no_memfd = (struct fault){ .times = 1, .error = ENOMEM };
+	assert_int_equal(px_child_start_with("", 0, SH(":"), &child), -ENOMEM);
 	assert_int_equal(child.pid, 0);
 }
 
@@ -748,6 +873,13 @@ int main(void)
 		child_test(a_child_that_ignores_signals_is_killed_at_the_deadline),
 		child_test(at_the_end_of_its_scope_a_child_is_killed_at_once),
 		child_test(a_child_that_cannot_be_watched_is_killed),
+		child_test(the_end_of_a_child_tells_its_status),
+		child_test(
+			a_caller_that_has_its_children_reaped_gets_no_status_and_hits_no_other_process),
+		child_test(no_handler_of_ours_runs_in_the_child),
+		child_test(what_its_input_holds_is_given_at_once_and_both_its_outputs_are_read),
+		child_test(input_that_nobody_reads_does_not_matter),
+		child_test(what_cannot_be_started_with_input_leaves_nothing),
 		child_test(ending_no_child_is_fine_and_so_is_ending_twice),
 		child_test(a_child_dies_with_its_parent),
 		child_test(a_caller_without_0_1_or_2_can_start_programs),

@@ -283,6 +283,38 @@ TEST(no_descriptor_is_left_open)
 	assert_int_equal(before, after);
 }
 
+static int read_pipe(const char *text, size_t max, char **ret_text, size_t *ret_len)
+{
+	int ends[2], r;
+
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], text, strlen(text)), strlen(text));
+	close(ends[1]);
+	r = px_read_all(ends[0], max, ret_text, ret_len);
+	close(ends[0]);
+	return r;
+}
+
+TEST(a_descriptor_is_read_to_its_end_or_not_at_all)
+{
+	px_auto(free) char *text = NULL;
+	char *none = NULL;
+	size_t len = 7;
+
+	no_read = (struct fault){ .times = 2, .error = EINTR };
+	assert_int_equal(read_pipe("text", 4, &text, &len), 0);
+	assert_int_equal(len, 4);
+	assert_string_equal(text, "text");
+	assert_int_equal(read_pipe("texts", 4, &none, &len), -E2BIG);
+	no_read = (struct fault){ .times = 1, .error = EIO };
+	assert_int_equal(read_pipe("text", 4, &none, &len), -EIO);
+	allocation_fails(1);
+	assert_int_equal(read_pipe("text", 4, &none, &len), -ENOMEM);
+	allocation_fails(0);
+	assert_null(none);
+	assert_int_equal(len, 4);
+}
+
 static void check_written(const char *text)
 {
 	px_auto(free) char *seen = calloc(1, 100);
@@ -341,6 +373,7 @@ int main(void)
 		file_test(a_file_that_cannot_be_examined_or_read_is_said_so),
 		file_test(no_memory_is_said_once),
 		file_test(no_descriptor_is_left_open),
+		file_test(a_descriptor_is_read_to_its_end_or_not_at_all),
 		file_test(everything_is_written_through_short_writes_and_interruptions),
 		file_test(writing_nothing_is_done_at_once),
 		file_test(a_write_that_fails_gives_its_errno),

@@ -765,7 +765,7 @@ TEST(what_the_allowlist_cannot_see_breaks_the_seal)
 		/* The key itself opens the forgery: libcryptsetup sees nothing wrong. */
 		assert_int_equal(px_luks_test(luks, generated, true), PX_OK);
 		assert_fails(PX_BAD_HEADER, px_luks_verify_seal(luks, generated, true),
-			     "forged: its header's seal is broken", "cryptsetup luksDump");
+			     "forged: its header's seal is broken", "pxenc header seal");
 		assert_fails(PX_BAD_HEADER, px_luks_verify_seal(luks, generated, false),
 			     "seal is broken");
 		px_luks_free(&luks);
@@ -851,6 +851,43 @@ TEST(a_malformed_uuid_is_refused)
 	luks2_free(&copies[1]);
 	close(fd);
 	assert_not_loaded("forged", PX_BAD_HEADER, "uuid is malformed");
+}
+
+/* What somebody else has loaded from the genuine image. */
+static char *their_json(void)
+{
+	struct crypt_device *cd = NULL;
+	const char *json = NULL;
+	char *copy;
+
+	assert_int_equal(crypt_init(&cd, "genuine"), 0);
+	assert_int_equal(crypt_load(cd, CRYPT_LUKS2, NULL), 0);
+	assert_int_equal(crypt_dump_json(cd, &json, 0), 0);
+	copy = strdup(json);
+	crypt_free(cd);
+	return copy;
+}
+
+TEST(a_header_that_somebody_else_loaded_is_compared_to_the_byte)
+{
+	px_auto(luks) struct px_luks *luks = load("genuine");
+	px_auto(free) char *json = their_json();
+	size_t len = strlen(json);
+	char *edited = strstr(json, "\"auto\":true");
+
+	assert_ok(px_luks_compare(luks, SAMPLE_UUID, json, len));
+	assert_fails(PX_BAD_HEADER, px_luks_compare(luks, SAMPLE_UUID, json, len - 1), "genuine",
+		     "changed");
+	assert_fails(PX_BAD_HEADER, px_luks_compare(luks, SAMPLE_UUID, json, len + 1), "changed");
+	assert_fails(PX_BAD_HEADER, px_luks_compare(luks, SAMPLE_UUID, "", 0), "changed");
+	assert_fails(PX_BAD_HEADER,
+		     px_luks_compare(luks, "0f3c8e1a-5b7d-4c2e-9a61-d2f4b8c07e36", json, len),
+		     "changed");
+	assert_non_null(edited);
+	edited[8] = 'T';
+	assert_fails(PX_BAD_HEADER, px_luks_compare(luks, SAMPLE_UUID, json, len), "changed");
+	fail_next("crypt_dump_json", -EINVAL, NULL);
+	assert_fails(PX_KERNEL, px_luks_compare(luks, SAMPLE_UUID, json, len), "genuine");
 }
 
 TEST(a_volume_of_cryptsetups_has_no_token_of_ours)
@@ -1160,6 +1197,8 @@ int main(void)
 				       prepare),
 		cmocka_unit_test_setup(a_seal_that_cannot_be_checked_is_no_good_one, prepare),
 		cmocka_unit_test_setup(a_malformed_uuid_is_refused, prepare),
+		cmocka_unit_test_setup(a_header_that_somebody_else_loaded_is_compared_to_the_byte,
+				       prepare),
 		cmocka_unit_test_setup(a_volume_of_cryptsetups_has_no_token_of_ours, prepare),
 		cmocka_unit_test_setup(luks1_volumes_open_too, prepare),
 		cmocka_unit_test_setup(a_generated_key_opens_no_volume_without_our_luks2_token,

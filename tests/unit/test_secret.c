@@ -448,6 +448,15 @@ TEST(a_wiped_string_is_empty_to_its_last_byte)
 	px_wipe_string(empty);
 }
 
+TEST(a_secret_is_known_by_its_bytes)
+{
+	struct px_secret *secret = make("correct horse");
+
+	assert_ptr_equal(px_secret_of(px_secret_data(secret)), secret);
+	assert_null(px_secret_of(NULL));
+	px_secret_free(&secret);
+}
+
 #define secret_test(f) cmocka_unit_test_setup(f, begin)
 
 int main(void)
@@ -456,6 +465,7 @@ int main(void)
 		secret_test(pages_are_locked_left_out_of_dumps_and_wiped_on_fork),
 		secret_test(every_page_of_a_long_secret_is_guarded),
 		secret_test(other_memory_of_the_process_has_none_of_these),
+		secret_test(a_secret_is_known_by_its_bytes),
 		secret_test(two_secrets_share_no_page),
 		secret_test(freeing_a_secret_leaves_its_neighbours_locked),
 		secret_test(freeing_wipes_before_it_unmaps),

@@ -14,6 +14,7 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_key \
 	tests/unit/test_file \
 	tests/unit/test_log \
+	tests/unit/test_members \
 	tests/unit/test_config \
 	tests/unit/test_child \
 	tests/unit/test_resolve \
@@ -22,6 +23,10 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_probe \
 	tests/unit/test_token \
 	tests/unit/test_header \
+	tests/unit/test_backup \
+	tests/unit/test_block \
+	tests/unit/test_manifest \
+	tests/unit/test_seal_diff \
 	tests/unit/test_seal \
 	tests/unit/test_luks \
 	tests/unit/test_luks_again \
@@ -35,8 +40,14 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_driver \
 	tests/unit/test_vital \
 	tests/unit/test_watched \
+	tests/unit/test_plugin \
 	tests/unit/test_frame \
+	tests/unit/test_account \
 	tests/unit/test_acs \
+	tests/unit/test_cloud \
+	tests/unit/test_sigv4 \
+	tests/unit/test_credentials \
+	tests/unit/test_persist \
 	tests/unit/test_stale \
 	tests/unit/test_store \
 	tests/unit/test_turn \
@@ -105,6 +116,11 @@ tests_unit_test_log_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=write
 tests_unit_test_log_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 
+tests_unit_test_members_SOURCES = tests/unit/test_members.c $(unit_support)
+tests_unit_test_members_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_members_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_members_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
 tests_unit_test_config_SOURCES = tests/unit/test_config.c $(unit_support)
 tests_unit_test_config_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_config_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
@@ -115,8 +131,9 @@ tests_unit_test_child_SOURCES = tests/unit/test_child.c $(unit_support)
 tests_unit_test_child_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_child_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=fork -Wl,--wrap=__gcov_fork -Wl,--wrap=pipe2 -Wl,--wrap=fcntl -Wl,--wrap=read \
-	-Wl,--wrap=waitpid -Wl,--wrap=poll -Wl,--wrap=syscall -Wl,--wrap=prctl \
-	-Wl,--wrap=getppid -Wl,--wrap=open -Wl,--wrap=dup2 -Wl,--wrap=write -Wl,--wrap=_exit
+	-Wl,--wrap=waitid -Wl,--wrap=poll -Wl,--wrap=syscall -Wl,--wrap=prctl \
+	-Wl,--wrap=getppid -Wl,--wrap=open -Wl,--wrap=dup2 -Wl,--wrap=lseek -Wl,--wrap=write \
+	-Wl,--wrap=memfd_create -Wl,--wrap=_exit
 tests_unit_test_child_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_apart_SOURCES = tests/unit/test_apart.c $(unit_support)
@@ -164,6 +181,30 @@ tests_unit_test_header_SOURCES = tests/unit/test_header.c $(unit_support)
 tests_unit_test_header_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_header_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
 tests_unit_test_header_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_backup_SOURCES = tests/unit/test_backup.c $(unit_support)
+tests_unit_test_backup_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_backup_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=memfd_create -Wl,--wrap=ftruncate -Wl,--wrap=pread -Wl,--wrap=pwrite \
+	-Wl,--wrap=fsync -Wl,--wrap=getrandom -Wl,--wrap=EVP_MD_CTX_new -Wl,--wrap=px_mac \
+	-Wl,--wrap=fstat -Wl,--wrap=crypt_metadata_locking
+tests_unit_test_backup_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_block_SOURCES = tests/unit/test_block.c $(unit_support)
+tests_unit_test_block_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_block_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=opendir -Wl,--wrap=readdir
+tests_unit_test_block_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_manifest_SOURCES = tests/unit/test_manifest.c src/cmd/manifest.c $(unit_support)
+tests_unit_test_manifest_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_manifest_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_manifest_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_seal_diff_SOURCES = tests/unit/test_seal_diff.c $(unit_support)
+tests_unit_test_seal_diff_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_seal_diff_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_seal_diff_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_seal_SOURCES = tests/unit/test_seal.c $(unit_support)
 tests_unit_test_seal_CPPFLAGS = $(unit_cppflags)
@@ -264,11 +305,24 @@ tests_unit_test_watched_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_watched_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
 tests_unit_test_watched_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 
+tests_unit_test_plugin_SOURCES = tests/unit/test_plugin.c $(plugin_sources) $(unit_support)
+tests_unit_test_plugin_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_plugin_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=poll -Wl,--wrap=read -Wl,--wrap=mlock -Wl,--wrap=memfd_create
+tests_unit_test_plugin_LDADD = libpxcore.a $(CMOCKA_LIBS)
+
 tests_unit_test_frame_SOURCES = tests/unit/test_frame.c $(unit_support)
 tests_unit_test_frame_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_frame_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=mmap -Wl,--wrap=poll -Wl,--wrap=read -Wl,--wrap=write
 tests_unit_test_frame_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_account_SOURCES = tests/unit/test_account.c $(unit_support)
+tests_unit_test_account_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_account_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=mmap -Wl,--wrap=BIO_new_mem_buf -Wl,--wrap=EVP_MD_CTX_new \
+	-Wl,--wrap=EVP_DigestSign
+tests_unit_test_account_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_acs_SOURCES = tests/unit/test_acs.c $(unit_support)
 tests_unit_test_acs_CPPFLAGS = $(unit_cppflags)
@@ -276,6 +330,33 @@ tests_unit_test_acs_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=mmap -Wl,--wrap=renameat -Wl,--wrap=unlinkat -Wl,--wrap=flock \
 	-Wl,--wrap=EVP_MD_CTX_new -Wl,--wrap=fdopendir -Wl,--wrap=px_now_ms
 tests_unit_test_acs_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_cloud_SOURCES = tests/unit/test_cloud.c $(unit_support)
+tests_unit_test_cloud_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_cloud_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=mmap
+tests_unit_test_cloud_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_sigv4_SOURCES = tests/unit/test_sigv4.c $(unit_support)
+tests_unit_test_sigv4_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_sigv4_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=mmap -Wl,--wrap=HMAC -Wl,--wrap=EVP_Digest
+tests_unit_test_sigv4_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_credentials_SOURCES = tests/unit/test_credentials.c $(unit_support)
+tests_unit_test_credentials_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_credentials_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=mmap
+tests_unit_test_credentials_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) \
+	$(CMOCKA_LIBS)
+
+tests_unit_test_persist_SOURCES = tests/unit/test_persist.c $(unit_support)
+tests_unit_test_persist_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_persist_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=mmap -Wl,--wrap=fsync -Wl,--wrap=flock -Wl,--wrap=openat \
+	-Wl,--wrap=renameat -Wl,--wrap=unlinkat -Wl,--wrap=poll -Wl,--wrap=geteuid \
+	-Wl,--wrap=access -Wl,--wrap=faccessat
+tests_unit_test_persist_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_stale_SOURCES = tests/unit/test_stale.c src/volume/stale.c $(unit_support)
 tests_unit_test_stale_CPPFLAGS = $(unit_cppflags)
@@ -287,7 +368,7 @@ tests_unit_test_store_SOURCES = tests/unit/test_store.c $(unit_support)
 tests_unit_test_store_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_store_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=px_child_start -Wl,--wrap=mmap -Wl,--wrap=flock -Wl,--wrap=renameat \
-	-Wl,--wrap=unlinkat
+	-Wl,--wrap=unlinkat -Wl,--wrap=px_account_sign
 tests_unit_test_store_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_turn_SOURCES = tests/unit/test_turn.c $(unit_support)
