@@ -63,8 +63,8 @@ _pxenc_words() {
 	local options=(--help --verbose)
 	case $1 in
 	'')
-		options=(format open close resize suspend resume guard status enroll rotate erase
-			header secrets credentials --help --version)
+		options=(format open close resize suspend resume guard status enroll rotate erase header
+			secrets credentials --help --version)
 		;;
 	format)
 		options+=(--secret --cluster-key --generate --fstype --auto --label --cipher
@@ -75,13 +75,13 @@ _pxenc_words() {
 			--recovery-key --auto)
 		;;
 	rotate) options+=(--secret --cluster-key --generate --keep-old --reencrypt --force) ;;
-	open) options+=(--options --test --service) ;;
-	close) options+=(--deferred --force --stuck) ;;
-	resize | resume) options+=(--options) ;;
-	guard) options+=(--interval) ;;
+	open) options+=(--options --test --service --all --json) ;;
 	erase | 'header seal') options+=(--force) ;;
 	header) options=(backup restore seal) ;;
 	'header restore') options+=(--uuid --force) ;;
+	close) options+=(--deferred --force --stuck) ;;
+	resize | resume) options+=(--options) ;;
+	guard) options+=(--interval) ;;
 	status | 'secrets list') options+=(--json) ;;
 	secrets) options=(dcos set-cluster-key create update get list delete) ;;
 	'secrets dcos') options=(login logout) ;;

@@ -8,8 +8,12 @@ const struct px_command px_commands[] = {
 	  "                    [--label L] [--cipher C] [--sector-size N] [--recovery-key] "
 	  "[--force]",
 	  "make DEVICE an encrypted volume whose key lies in the store", px_cmd_format },
-	{ "open", "DEVICE [NAME] [-o OPTIONS] [--test] [--service]",
-	  "unlock a volume as /dev/mapper/NAME, or only prove its key", px_cmd_open },
+	{ "open",
+	  "DEVICE [NAME] [-o OPTIONS] [--test] [--service]\n"
+	  "  open --all [DEVICE …] [-o OPTIONS] [--test] [--json]",
+	  "unlock a volume as /dev/mapper/NAME, or only prove its key; --all: many at once,\n"
+	  "                  those named, or all of this machine that boot may open",
+	  px_cmd_open },
 	{ "close", "NAME|DEVICE [--deferred | --force] | --stuck", "lock a volume again",
 	  px_cmd_close },
 	{ "resize", "NAME|DEVICE [-o OPTIONS]", "make a volume as large as its device is now",

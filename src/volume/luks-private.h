@@ -14,6 +14,7 @@ struct px_luks {
 	uint64_t device_size;
 	int image; /* a header in memory that stands for the device's; -1: none */
 	struct px_header *header;
+	bool parallel; /* with others that open argon2 keyslots */
 };
 
 /* What is known of a device before libcryptsetup sees it. */

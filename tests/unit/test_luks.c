@@ -1022,6 +1022,68 @@ TEST(activation_uses_the_named_slot_and_the_flags)
 	px_luks_free(&luks);
 }
 
+TEST(who_schedules_by_memory_is_not_serialized)
+{
+	struct px_luks *luks = load("genuine");
+
+	px_luks_set_parallel(luks);
+	assert_int_equal(px_luks_activate(luks, "pxenc-x", generated, &(struct px_activate){ 0 }),
+			 PX_OK);
+	assert_int_equal(activation.flags & SERIALIZE, 0);
+	assert_silent();
+	px_luks_free(&luks);
+}
+
+/* A keyslot of each kind, and what each costs. */
+TEST(what_a_key_costs_is_known_before_it_is_tried)
+{
+	struct px_luks *luks = load("genuine");
+	struct px_cost cost = px_luks_cost(luks, true);
+
+	assert_true(cost.cheap);
+	assert_int_equal(cost.memory, 0);
+	cost = px_luks_cost(luks, false);
+	assert_true(cost.cheap);
+	px_luks_free(&luks);
+
+	make_file("image", IMAGE_SIZE);
+	if (!cryptsetup(human, "luksFormat --type luks2 --pbkdf argon2id --pbkdf-memory 32768 "
+			       "--pbkdf-force-iterations 4 --pbkdf-parallel 1 --key-file - image"))
+		skip();
+	luks = load("image");
+	cost = px_luks_cost(luks, true); /* without a LUKS2 token of ours: any keyslot */
+	assert_false(cost.cheap);
+	assert_int_equal(cost.memory, 32768 * 1024);
+	px_luks_free(&luks);
+
+	make_file("image", IMAGE_SIZE);
+	assert_true(cryptsetup(human, "luksFormat --type luks2 --pbkdf pbkdf2 "
+				      "--pbkdf-force-iterations 200000 --key-file - image"));
+	luks = load("image");
+	cost = px_luks_cost(luks, false);
+	assert_false(cost.cheap);
+	assert_int_equal(cost.memory, 0);
+	px_luks_free(&luks);
+}
+
+TEST(our_label_is_seen_without_a_look_at_the_rest)
+{
+	bool labelled = false;
+
+	copy_image("genuine", "image");
+	patch("image", LUKS2_BIN_SIZE, "no JSON", 7);
+	assert_ok(px_luks_look_for_label("image", &labelled));
+	assert_true(labelled);
+	patch("image", 208, "other\0", 6);
+	assert_ok(px_luks_look_for_label("image", &labelled));
+	assert_false(labelled);
+	labelled = true;
+	make_file("image", 4096);
+	assert_ok(px_luks_look_for_label("image", &labelled));
+	assert_false(labelled);
+	assert_fails(PX_NO_VOLUME, px_luks_look_for_label("nowhere", &labelled), "nowhere");
+}
+
 TEST(activation_fails_with_the_cause)
 {
 	static const struct {
@@ -1205,6 +1267,9 @@ int main(void)
 				       prepare),
 		cmocka_unit_test_setup(a_forged_luks1_header_is_refused, prepare),
 		cmocka_unit_test_setup(activation_uses_the_named_slot_and_the_flags, prepare),
+		cmocka_unit_test_setup(who_schedules_by_memory_is_not_serialized, prepare),
+		cmocka_unit_test_setup(what_a_key_costs_is_known_before_it_is_tried, prepare),
+		cmocka_unit_test_setup(our_label_is_seen_without_a_look_at_the_rest, prepare),
 		cmocka_unit_test_setup(activation_fails_with_the_cause, prepare),
 		cmocka_unit_test_setup(libcryptsetups_remarks_are_for_the_curious, prepare),
 		cmocka_unit_test_setup(deactivation_needs_neither_force_nor_the_header, prepare),

@@ -679,20 +679,6 @@ TEST(a_secret_that_may_be_missing_is_missed_in_silence)
 	assert_fails(PX_NO_SECRET, get(store), "no secret 'pwx/a'", "pxenc secrets list");
 }
 
-TEST(a_verdict_is_an_answer_and_everything_else_is_said)
-{
-	px_auto(store) struct px_store *refused = failing_store(PX_FORBIDDEN, "no access");
-	px_auto(store) struct px_store *gone = NULL, *proxy = NULL;
-
-	log_forget();
-	assert_int_equal(get_as(refused, PX_GET_VERDICT), PX_FORBIDDEN);
-	gone = failing_store(PX_NO_SECRET, "no secret");
-	assert_int_equal(get_as(gone, PX_GET_VERDICT), PX_NO_SECRET);
-	assert_silent();
-	proxy = failing_store(PX_UNTRUSTED, "not the store's own");
-	assert_fails(PX_UNTRUSTED, get_as(proxy, PX_GET_VERDICT), "not the store's own");
-}
-
 TEST(a_secret_that_may_be_gone_is_dropped_in_silence)
 {
 	px_auto(store) struct px_store *store = failing_store(PX_NO_SECRET, "no secret 'pwx/a'");
@@ -706,6 +692,20 @@ TEST(a_secret_that_may_not_be_dropped_is_an_error)
 	px_auto(store) struct px_store *store = failing_store(PX_FORBIDDEN, "not allowed");
 
 	assert_fails(PX_FORBIDDEN, px_store_drop(store, "pwx/a"), "not allowed");
+}
+
+TEST(a_verdict_is_an_answer_and_everything_else_is_said)
+{
+	px_auto(store) struct px_store *refused = failing_store(PX_FORBIDDEN, "no access");
+	px_auto(store) struct px_store *gone = NULL, *proxy = NULL;
+
+	log_forget();
+	assert_int_equal(get_as(refused, PX_GET_VERDICT), PX_FORBIDDEN);
+	gone = failing_store(PX_NO_SECRET, "no secret");
+	assert_int_equal(get_as(gone, PX_GET_VERDICT), PX_NO_SECRET);
+	assert_silent();
+	proxy = failing_store(PX_UNTRUSTED, "not the store's own");
+	assert_fails(PX_UNTRUSTED, get_as(proxy, PX_GET_VERDICT), "not the store's own");
 }
 
 TEST(a_helper_without_memory_is_told_apart)
@@ -1943,9 +1943,9 @@ int main(void)
 		in_world(without_a_token_the_grant_names_no_user),
 		in_world(a_login_that_is_forbidden_has_no_grant),
 		in_world(a_secret_that_may_be_missing_is_missed_in_silence),
-		in_world(a_verdict_is_an_answer_and_everything_else_is_said),
 		in_world(a_secret_that_may_be_gone_is_dropped_in_silence),
 		in_world(a_secret_that_may_not_be_dropped_is_an_error),
+		in_world(a_verdict_is_an_answer_and_everything_else_is_said),
 		in_world(a_helper_without_memory_is_told_apart),
 		in_world(a_token_that_is_refused_although_it_is_new_is_no_matter_of_the_password),
 		in_world(a_wait_is_told_once),

@@ -15,6 +15,8 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_file \
 	tests/unit/test_log \
 	tests/unit/test_members \
+	tests/unit/test_slots \
+	tests/unit/test_worker \
 	tests/unit/test_config \
 	tests/unit/test_child \
 	tests/unit/test_resolve \
@@ -34,13 +36,14 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_luks2 \
 	tests/unit/test_mark \
 	tests/unit/test_mapping \
+	tests/unit/test_disks \
 	tests/unit/test_dm \
 	tests/unit/test_dm_release \
 	tests/unit/test_dm_suspend \
 	tests/unit/test_driver \
+	tests/unit/test_plugin \
 	tests/unit/test_vital \
 	tests/unit/test_watched \
-	tests/unit/test_plugin \
 	tests/unit/test_frame \
 	tests/unit/test_account \
 	tests/unit/test_acs \
@@ -120,6 +123,18 @@ tests_unit_test_members_SOURCES = tests/unit/test_members.c $(unit_support)
 tests_unit_test_members_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_members_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
 tests_unit_test_members_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_slots_SOURCES = tests/unit/test_slots.c $(unit_support)
+tests_unit_test_slots_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_slots_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=open -Wl,--wrap=read
+tests_unit_test_slots_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_worker_SOURCES = tests/unit/test_worker.c $(unit_support)
+tests_unit_test_worker_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_worker_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=fork -Wl,--wrap=__gcov_fork -Wl,--wrap=pipe2
+tests_unit_test_worker_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_config_SOURCES = tests/unit/test_config.c $(unit_support)
 tests_unit_test_config_CPPFLAGS = $(unit_cppflags)
@@ -261,6 +276,12 @@ tests_unit_test_mapping_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=fdopendir -Wl,--wrap=read -Wl,--wrap=readdir
 tests_unit_test_mapping_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
 
+tests_unit_test_disks_SOURCES = tests/unit/test_disks.c $(unit_support)
+tests_unit_test_disks_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_disks_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=fdopendir
+tests_unit_test_disks_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
 tests_unit_test_dm_SOURCES = tests/unit/test_dm.c $(unit_support)
 tests_unit_test_dm_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_dm_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
@@ -293,6 +314,12 @@ tests_unit_test_driver_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=open -Wl,--wrap=read
 tests_unit_test_driver_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
 
+tests_unit_test_plugin_SOURCES = tests/unit/test_plugin.c $(plugin_sources) $(unit_support)
+tests_unit_test_plugin_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_plugin_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=poll -Wl,--wrap=read -Wl,--wrap=mlock -Wl,--wrap=memfd_create
+tests_unit_test_plugin_LDADD = libpxcore.a $(CMOCKA_LIBS)
+
 tests_unit_test_vital_SOURCES = tests/unit/test_vital.c $(unit_support)
 tests_unit_test_vital_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_vital_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
@@ -304,12 +331,6 @@ tests_unit_test_watched_SOURCES = tests/unit/test_watched.c src/cmd/watched.c $(
 tests_unit_test_watched_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_watched_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
 tests_unit_test_watched_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
-
-tests_unit_test_plugin_SOURCES = tests/unit/test_plugin.c $(plugin_sources) $(unit_support)
-tests_unit_test_plugin_CPPFLAGS = $(unit_cppflags)
-tests_unit_test_plugin_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
-	-Wl,--wrap=poll -Wl,--wrap=read -Wl,--wrap=mlock -Wl,--wrap=memfd_create
-tests_unit_test_plugin_LDADD = libpxcore.a $(CMOCKA_LIBS)
 
 tests_unit_test_frame_SOURCES = tests/unit/test_frame.c $(unit_support)
 tests_unit_test_frame_CPPFLAGS = $(unit_cppflags)
