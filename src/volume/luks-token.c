@@ -97,10 +97,15 @@ enum px_status px_luks_sealed(struct px_luks *luks, char **ret_text)
 
 enum px_status px_luks_set_subsystem(struct px_luks *luks)
 {
+	const char *own = crypt_get_label(luks->cd);
+	/* libcryptsetup copies it to where it lies. */
+	px_auto(free) char *label = strdup(own ? own : "");
 	int r;
 
+	if (!label)
+		return px_nomem();
 	px_luks_listen();
-	r = crypt_set_label(luks->cd, crypt_get_label(luks->cd), PX_SUBSYSTEM);
+	r = crypt_set_label(luks->cd, label, PX_SUBSYSTEM);
 	return r < 0 ? px_luks_failed(luks->device, "the subsystem label cannot be written", r)
 		     : PX_OK;
 }

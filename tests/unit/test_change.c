@@ -296,6 +296,8 @@ TEST(the_subsystem_label_is_ours_and_the_label_stays)
 	failing = "crypt_set_label";
 	failure = -EIO;
 	assert_fails(PX_KERNEL, px_luks_set_subsystem(luks), "subsystem label", "No luck.");
+	allocation_fails(1);
+	assert_fails(PX_NOMEM, px_luks_set_subsystem(luks), "out of memory");
 }
 
 TEST(changes_fail_with_the_cause_and_what_was_known_stays_known)
