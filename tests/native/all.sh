@@ -73,7 +73,7 @@ with_peak() {
     PEAK=0 MOST=0
     while kill -0 $pid 2>/dev/null; do
         now=$(pss_of $pid)
-        [ "$now" -le $PEAK ] || PEAK=$now
+        [ "$now" -le "$PEAK" ] || PEAK=$now
         now=$(processes)
         [ "$now" -le "$MOST" ] || MOST=$now
         sleep 0.3
@@ -95,7 +95,7 @@ a_thousand() {
     check_equal 'one for each path' "$(grep '^GET' "$T_DIR/main.log" | sort -u | wc -l)" $MANY
     check_equal 'no process is left over' "$(processes)" 0
     check "there were never more than 30 at once: $MOST" test "$MOST" -gt 2 -a "$MOST" -le 30
-    check "peak memory of all processes together: $PEAK MiB, below 64" test $PEAK -lt 64
+    check "peak memory of all processes together: $PEAK MiB, below 64" test "$PEAK" -lt 64
     echo "figure: $MANY volumes, $MANY secrets: $took ms, $((took * 1000 / MANY)) µs a volume," \
         "peak memory of all processes together $PEAK MiB (PSS)"
 }

@@ -21,9 +21,9 @@ partition() { echo "$DISK$(($1 + 1))"; }
 partitions() {
     local i
     {
-        printf 'label: gpt\ntable-length: %d\n' $((OWN + 1))
+        printf 'label: gpt\ntable-length: %d\n' $((OWN < 128 ? 128 : OWN + 1))
         for ((i = 0; i <= OWN; i++)); do echo "start=$((i * 20 + 1))MiB, size=20MiB"; done
-    } | sfdisk --quiet --no-tell-kernel "$DISK" && blockdev --rereadpt "$DISK" && udevadm settle
+    } | sfdisk --quiet --no-tell-kernel --wipe-partitions never "$DISK" && blockdev --rereadpt "$DISK" && udevadm settle
 }
 
 setup() {
@@ -84,10 +84,37 @@ search() {
     check_match 'the dead one is named' "$(cat "$T_DIR/err")" '^pxenc: /dev/dm-[0-9]+: it does not answer.*\(status 12\)'
 }
 
+# Those of all processes but udev's, whose workers come and go.
+descriptors() {
+    local comm
+    for comm in /proc/[0-9]*/comm; do
+        [[ $(cat "$comm" 2>/dev/null) == *udev* ]] || ls "${comm%comm}fd" 2>/dev/null
+    done
+}
+
+# A copy has the same uuid, and wants the same name.
+clones() {
+    local own clone
+    own=$(partition $OWN)
+    pxenc close "$own"
+    dd if="$own" of="$T_DIR/clone" bs=1M count=1 status=none
+    truncate -s 20M "$T_DIR/clone"
+    modprobe loop
+    clone=$(losetup --find --show "$T_DIR/clone")
+    check_equal 'two with one uuid: the first in the list is open, the other has status 5' \
+        "$(pxenc open --all --json "$own" "$clone" 2>&1 | jq -c 'map(.status)')" '[0,5]'
+    pxenc close "$own"
+    check_equal 'whichever that is' \
+        "$(pxenc open --all --json "$clone" "$own" 2>&1 | jq -c 'map(.status)')" '[0,5]'
+    pxenc close "$clone"
+    check 'with --test both are proven' pxenc open --all --test "$own" "$clone"
+    losetup --detach "$clone"
+}
+
 # What must not grow, one figure a line.
 residue() {
     udevadm settle
-    echo "descriptors $(cut -f 1 /proc/sys/fs/file-nr)"
+    echo "descriptors $(descriptors | wc -l)"
     echo "keys $(grep -c . /proc/keys)"
     echo "mappings $(find /sys/block -name 'dm-*' | wc -l)"
     echo "loops $(find /sys/block -name 'loop*' | wc -l)"
@@ -101,7 +128,6 @@ slab_kb() { sed -n 's/^SUnreclaim: *\([0-9]*\) kB/\1/p' /proc/meminfo; }
 cycles() {
     local own i before after slab start
     own=$(partition $OWN)
-    pxenc close "$own"
     pxenc open "$own" filesystem && mkfs.ext4 -q -O ^has_journal /dev/mapper/filesystem
     pxenc close "$own"
     mount -t pxenc "$own" /mnt && umount /mnt
@@ -109,7 +135,7 @@ cycles() {
     slab=$(slab_kb)
     start=$(cut -d. -f 1 /proc/uptime)
     for ((i = 0; i < CYCLES; i++)); do
-        pxenc open "$own" && pxenc close "$own" || break
+        { pxenc open "$own" && pxenc close "$own"; } || break
     done
     check_equal "open and close, $CYCLES times" $i $CYCLES
     for ((i = 0; i < CYCLES; i++)); do
@@ -128,6 +154,7 @@ cycles() {
 setup || exit 1
 halves
 search
+clones
 cycles
 dmsetup resume dead
 t_done
