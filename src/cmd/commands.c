@@ -30,9 +30,11 @@ const struct px_command px_commands[] = {
 	  "                    [--key-file F | --present-secret PATH]",
 	  "take over a LUKS2 volume that was made elsewhere", px_cmd_enroll },
 	{ "rotate",
-	  "DEVICE [--secret PATH | --cluster-key | --generate] [--keep-old]\n"
-	  "                    [--reencrypt [--force]]",
-	  "change the key of a volume, open or not", px_cmd_rotate },
+	  "{DEVICE | --all [DEVICE …]} [--secret PATH | --cluster-key | --generate]\n"
+	  "                    [--keep-old] [--reencrypt [--force]]",
+	  "change the key of a volume, open or not; --all: of those named, or of all that there "
+	  "are",
+	  px_cmd_rotate },
 	{ "erase", "DEVICE [--force]",
 	  "destroy a volume for good: its keyslots, its own secrets, its header backup",
 	  px_cmd_erase },
