@@ -202,17 +202,29 @@ static void take_turn(const char *device, const struct px_options *options, int 
 struct from_store {
 	const struct px_config *config;
 	const struct px_options *options;
+	char *named; /* the secret that the LUKS2 token named; NULL: none was looked for yet */
 };
+
+static int remember_named(struct from_store *from, const struct px_luks *luks)
+{
+	const struct px_token *token = px_luks_token(luks);
+
+	free(from->named);
+	from->named = strdup(token ? token->secret : "");
+	return from->named ? 0 : -ENOMEM;
+}
 
 /* resolve and fetch: the secret and its value. The store is left before the key is used. */
 static enum px_status fetch(void *arg, struct px_luks *luks, struct px_choice *ret_choice,
 			    struct px_secret **ret_key)
 {
-	const struct from_store *from = arg;
+	struct from_store *from = arg;
 	px_auto(fd) int turn = -1;
 	px_auto(store) struct px_store *store = NULL;
 	enum px_status st;
 
+	if (remember_named(from, luks) < 0)
+		return px_nomem();
 	take_turn(px_luks_device(luks), from->options, &turn);
 	st = px_store_new(from->config, px_unlock_deadline(from->config, from->options), &store);
 	return st ? st
@@ -295,14 +307,36 @@ enum px_status px_unlock_with(const char *device, const struct px_options *optio
 	return st;
 }
 
+/* Whether somebody has changed the volume's key since its header was loaded. */
+static bool was_rotated(const char *device, const char *named)
+{
+	px_auto(luks) struct px_luks *luks = NULL;
+	const struct px_token *token;
+
+	if (px_luks_load(device, &luks) != PX_OK)
+		return false;
+	token = px_luks_token(luks);
+	if (!token || strcmp(token->secret, named) == 0)
+		return false;
+	px_warn("%s: its key was changed just now: once more", device);
+	return true;
+}
+
 enum px_status px_unlock(const char *device, const struct px_config *config,
 			 const struct px_options *options, bool test,
 			 struct px_unlocked *ret_unlocked)
 {
-	struct from_store from = { config, options };
+	struct from_store from = { config, options, NULL };
 	const struct px_key_source source = { fetch, &from };
+	enum px_status st;
 
-	return px_unlock_with(device, options, test, &source, ret_unlocked);
+	st = px_unlock_with(device, options, test, &source, ret_unlocked);
+	/* One rotation is enough to get in our way, two are not to be expected. */
+	if ((st == PX_NO_SECRET || st == PX_BAD_KEY) && from.named &&
+	    was_rotated(device, from.named))
+		st = px_unlock_with(device, options, test, &source, ret_unlocked);
+	free(from.named);
+	return st;
 }
 
 void px_unlocked_clear(struct px_unlocked *unlocked)
