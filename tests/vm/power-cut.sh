@@ -68,8 +68,66 @@ formatted_check() {
         ! unnamed_key "$(secret_of "$CUT_DISK")"
 }
 
+# The disk's volume, by the key of the store, or else (an enroll that is not done) by its own.
+open_cut() {
+    pxenc open "$CUT_DISK" look ||
+        { [ -n "$OWN_PASSPHRASE" ] && printf %s "$OWN_PASSPHRASE" | cryptsetup open --key-file - "$CUT_DISK" look; }
+}
+
+# The volume opens, its files are what they were, and the same command ends what was begun.
+key_check() {
+    local sums st
+    open_cut || return
+    mount -r -o noload /dev/mapper/look /mnt/cut && sums=$(cd /mnt/cut && sha256sum -- * | sha256sum)
+    umount /mnt/cut
+    udevadm settle
+    pxenc close look || return
+    [ "$sums" = "$SUMS" ] || { echo "other files: $sums"; return 1; }
+    [ "$1" != last ] || return 0
+    "${AGAIN[@]}" "$CUT_DISK"
+    st=$?
+    # enroll is done already: that is fine.
+    { [ $st = 0 ] || [ $st = 14 ]; } && pxenc open --test "$CUT_DISK"
+}
+
+fill_volume() {
+    local i
+    mkfs.ext4 -q -O ^has_journal /dev/mapper/fill
+    mount /dev/mapper/fill /mnt/cut
+    for i in 1 2 3; do dd if=/dev/urandom of="/mnt/cut/file$i" bs=1M count=3 status=none; done
+    SUMS=$(cd /mnt/cut && sha256sum -- * | sha256sum)
+    umount /mnt/cut
+    udevadm settle
+}
+
+key_cuts() {
+    mkdir -p /mnt/cut
+    wipefs -aq "$CUT_BASE"
+    OWN_PASSPHRASE='by hand'
+    printf %s "$OWN_PASSPHRASE" >"$T_DIR/passphrase"
+    cryptsetup -q luksFormat --pbkdf pbkdf2 --pbkdf-force-iterations 1000 "$CUT_BASE" "$T_DIR/passphrase"
+    cryptsetup open --key-file "$T_DIR/passphrase" "$CUT_BASE" fill
+    fill_volume
+    cryptsetup close fill
+    AGAIN=(pxenc enroll --key-file "$T_DIR/passphrase")
+    power_cut enroll "${AGAIN[@]}" /dev/mapper/cut -- key_check
+
+    wipefs -aq "$CUT_BASE"
+    OWN_PASSPHRASE=''
+    pxenc format "$CUT_BASE" --generate --force >/dev/null
+    pxenc open "$CUT_BASE" fill
+    fill_volume
+    pxenc close fill
+    AGAIN=(pxenc rotate)
+    power_cut rotate pxenc rotate /dev/mapper/cut -- key_check
+    power_cut 'rotate --reencrypt' pxenc rotate --reencrypt /dev/mapper/cut -- key_check
+}
+
 setup || exit 1
-OLD=none KEYS='' AGAIN=(--generate)
+key_cuts
+OLD=none KEYS=$(pxenc secrets list volumes) AGAIN=(--generate)
+wipefs -aq "$CUT_BASE"
+dd if=/dev/zero of="$CUT_BASE" bs=1M count=17 status=none
 power_cut 'format of a blank disk' pxenc format --generate /dev/mapper/cut -- formatted_check
 
 OLD=$(secret_of "$CUT_BASE") KEYS=$(pxenc secrets list volumes) AGAIN=(--force --generate)
