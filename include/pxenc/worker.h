@@ -33,6 +33,10 @@ struct px_worker {
 int px_worker_start(void (*work)(void *arg, int in, int to), void *arg, int in,
 		    struct px_worker *ret_worker) PX_MUST_CHECK;
 
+/* For the function itself, when it has nothing to say on standard error: whoever reads that would
+ * wait for it, too. */
+void px_worker_be_quiet(void);
+
 /* Whether it is at work. One that is not waits, for a disk or for another process. */
 bool px_worker_is_running(const struct px_worker *worker);
 

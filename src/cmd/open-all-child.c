@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,23 +17,13 @@ static void name_notes(const struct px_volume *volume)
 	px_log_rename(name);
 }
 
-/* Failures go into the report. Without notes there is nothing to say, and whoever reads standard
- * error must not wait for a process that a dead disk holds. */
-static void let_go_of_errors(void)
-{
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	if (null >= 0)
-		dup2(null, STDERR_FILENO);
-	px_fd_cleanup(&null);
-}
-
 static enum px_status begin(const struct px_volume *volume)
 {
+	/* Failures go into the report, so that without notes there is nothing to say. */
 	if (px_log_is_verbose())
 		name_notes(volume);
 	else
-		let_go_of_errors();
+		px_worker_be_quiet();
 	px_all_listen();
 	/* The password is none of this process's business. */
 	return px_login_hide_password();

@@ -3,15 +3,15 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
-#include <sys/wait.h>
 
 #include "pxenc/cleanup.h"
 #include "pxenc/clock.h"
 #include "pxenc/file.h"
 #include "pxenc/log.h"
 #include "pxenc/luks.h"
+#include "pxenc/worker.h"
 
 #define PATIENCE_SECONDS 2
 
@@ -20,15 +20,17 @@ static void be_silent(const char *line)
 	(void)line;
 }
 
-static void __attribute__((noreturn)) look(const char *device, int to)
+static void look(void *arg, int in, int to)
 {
 	px_auto(luks) struct px_luks *luks = NULL;
 	const struct px_token *token;
 	struct px_peek peek = { 0 };
 
+	(void)in;
+	px_worker_be_quiet();
 	px_log_set_sink(be_silent);
-	if (px_luks_load(device, &luks))
-		_exit(1);
+	if (px_luks_load(arg, &luks))
+		return;
 	token = px_luks_token(luks);
 	snprintf(peek.cipher, sizeof(peek.cipher), "%s", px_luks_cipher(luks));
 	snprintf(peek.uuid, sizeof(peek.uuid), "%s", px_luks_uuid(luks));
@@ -39,7 +41,8 @@ static void __attribute__((noreturn)) look(const char *device, int to)
 	snprintf(peek.store, sizeof(peek.store), "%s", token ? token->store : "");
 	peek.key_bits = px_luks_key_bits(luks);
 	peek.version = px_luks_version(luks);
-	_exit(px_write_all(to, &peek, sizeof(peek)) < 0);
+	if (px_write_all(to, &peek, sizeof(peek)) < 0)
+		return;
 }
 
 /* The whole struct at once (it is smaller than PIPE_BUF), or nothing. */
@@ -62,22 +65,17 @@ static int read_answer(int from, struct px_peek *ret_peek)
 
 int px_peek(const char *device, struct px_peek *ret_peek)
 {
-	int ends[2], r;
-	pid_t pid;
+	struct px_worker worker = PX_WORKER_NONE;
+	int r;
 
-	if (pipe(ends) < 0)
-		return -errno;
-	pid = fork();
-	if (pid == 0)
-		look(device, ends[1]);
-	close(ends[1]);
-	r = pid < 0 ? -errno : read_answer(ends[0], ret_peek);
-	close(ends[0]);
-	if (pid > 0) {
-		kill(pid, SIGKILL);
-		/* A child in uninterruptible sleep is left to init: waiting for it is what we
-		 * avoid. */
-		waitpid(pid, NULL, r == -ETIMEDOUT ? WNOHANG : 0);
-	}
+	/* The device is only read. */
+	r = px_worker_start(look, (void *)(uintptr_t)device, -1, &worker);
+	if (r < 0)
+		return r;
+	r = read_answer(worker.from, ret_peek);
+	if (r == -ETIMEDOUT)
+		px_worker_kill(&worker);
+	else
+		px_worker_end(&worker);
 	return r;
 }

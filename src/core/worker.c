@@ -66,6 +66,15 @@ int px_worker_start(void (*work)(void *arg, int in, int to), void *arg, int in,
 	return r;
 }
 
+void px_worker_be_quiet(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null >= 0)
+		dup2(null, STDERR_FILENO);
+	px_fd_cleanup(&null);
+}
+
 /* "PID (NAME) STATE …", where the name may hold anything. */
 bool px_worker_is_running(const struct px_worker *worker)
 {

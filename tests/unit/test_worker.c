@@ -145,23 +145,32 @@ TEST(it_has_no_descriptor_but_the_standard_ones_and_its_own)
 	close(high);
 }
 
+static void hang_quietly(void *arg, int in, int to)
+{
+	px_worker_be_quiet();
+	hang(arg, in, to);
+}
+
 /* The reader of our output, who waits for its end. */
 TEST(it_does_not_keep_our_output_open)
 {
 	struct px_worker worker = PX_WORKER_NONE;
-	int ends[2], out = dup(STDOUT_FILENO);
+	int ends[2], out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO);
 	char byte;
 
 	assert_int_equal(pipe(ends), 0);
 	assert_int_equal(dup2(ends[1], STDOUT_FILENO), STDOUT_FILENO);
+	assert_int_equal(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
 	close(ends[1]);
-	assert_int_equal(px_worker_start(hang, NULL, -1, &worker), 0);
+	assert_int_equal(px_worker_start(hang_quietly, NULL, -1, &worker), 0);
 	assert_int_equal(hear(&worker), 1);
 	assert_int_equal(dup2(out, STDOUT_FILENO), STDOUT_FILENO);
+	assert_int_equal(dup2(err, STDERR_FILENO), STDERR_FILENO);
 	assert_int_equal(read(ends[0], &byte, 1), 0);
 	px_worker_kill(&worker);
 	close(ends[0]);
 	close(out);
+	close(err);
 }
 
 TEST(what_it_is_to_read_stays_the_callers)
