@@ -275,7 +275,8 @@ guard() {
     check_equal 'the grant is revoked' "$(grant DELETE)" 204
     check 'then the volume is suspended' wait_for 60 is_suspended vol
     took=$((($(date +%s%N) - start) / 1000000))
-    check_equal 'after two refusals' "$(requests main '^GET /secrets/.* 403$')" 2
+    # A third question may have gone out while a busy machine was at it.
+    check 'not before the second refusal' test "$(requests main '^GET /secrets/.* 403$')" -ge 2
     echo "figure: guard, at an interval of $INTERVAL s, suspends $took ms after the grant was revoked"
     echo "figure: where a question and an unlocking take $round ms"
     check 'within two intervals, and what its own work takes' test "$took" -le $((INTERVAL * 2000 + 3 * round))
