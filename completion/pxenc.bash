@@ -74,8 +74,8 @@ _pxenc_words() {
 		options+=(--secret --cluster-key --generate --key-file --present-secret
 			--recovery-key --auto)
 		;;
-	rotate) options+=(--secret --cluster-key --generate --keep-old --reencrypt --force) ;;
-	open) options+=(--options --test --service) ;;
+	rotate) options+=(--secret --cluster-key --generate --keep-old --reencrypt --force --all) ;;
+	open) options+=(--options --test --service --all --json) ;;
 	erase | 'header seal') options+=(--force) ;;
 	header) options=(backup restore seal) ;;
 	'header restore') options+=(--uuid --force) ;;

@@ -93,7 +93,7 @@ dcosd_stop() {
     return 0
 }
 
-# dcosd_control NAME ACTION [BODY]: save or restore its secrets, or put faults in place of its own.
+# dcosd_control NAME ACTION [BODY]: save/X or restore/X its secrets, or put other faults in place.
 dcosd_control() {
     local url="DCOSD_URL_$1"
     curl -sSf --max-time 20 --cacert "$T_DIR/certs/ca.crt" --data-binary "${3-}" "${!url}/stand-in/$2"

@@ -40,7 +40,7 @@ int px_dm_suspend(const char *name) PX_MUST_CHECK;
  * removed: at once, or, if it is open, at its last close.
  *
  * It waits for udev no more than for the disk, so that it works when the machine goes down, and
- * takes two seconds at most. -ENOENT: no such mapping. -ETIMEDOUT: I/O is under way that the disk
+ * gives up after two seconds. -ENOENT: no such mapping. -ETIMEDOUT: I/O is under way that the disk
  * neither ends nor fails. Other -errno: device-mapper failed.
  */
 int px_dm_release(const char *name) PX_MUST_CHECK;

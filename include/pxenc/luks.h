@@ -7,6 +7,7 @@
 
 #include "pxenc/header.h"
 #include "pxenc/secret.h"
+#include "pxenc/slots.h"
 #include "pxenc/status.h"
 #include "pxenc/token.h"
 
@@ -29,6 +30,7 @@ enum px_status px_luks_load(const char *device, struct px_luks **ret_luks) PX_MU
  */
 enum px_status px_luks_load_to_change(const char *device, struct px_luks **ret_luks) PX_MUST_CHECK;
 
+/* What a new volume is to be; see image.h. */
 struct px_luks_params {
 	const char *uuid;	  /* chosen by the caller, since a generated key's path has it */
 	const char *label;	  /* or NULL */
@@ -40,18 +42,15 @@ struct px_luks_params {
 	bool auto_open;
 };
 
-/*
- * Makes a LUKS2 volume whose keyslot 0 opens with key: header, keyslot, LUKS2 token, and the
- * seal for a generated key. Everything on the device is lost. The parameters are checked first,
- * so that a refusal (PX_USAGE) leaves the device as it was. It writes under libcryptsetup's
- * locks, in a process that has not called px_luks_load: that switches them off for good.
- * PX_NO_VOLUME, PX_BUSY, PX_KERNEL, PX_NOMEM.
- */
-enum px_status px_luks_format(const char *device, const struct px_luks_params *params,
-			      const struct px_secret *key, struct px_luks **ret_luks) PX_MUST_CHECK;
-
 /* Whether a text is a uuid as LUKS writes it. */
 bool px_luks_is_uuid(const char *text);
+
+/*
+ * Whether a device begins with a LUKS2 header that has our subsystem label. It is what a device is
+ * asked before all else when volumes are looked for, costs one read, and proves nothing.
+ * PX_NO_VOLUME, PX_KERNEL.
+ */
+enum px_status px_luks_look_for_label(const char *device, bool *ret_labelled) PX_MUST_CHECK;
 
 /* What was loaded; valid as long as luks. The token is NULL for LUKS1 and for foreign volumes. */
 const char *px_luks_device(const struct px_luks *luks);
@@ -87,6 +86,16 @@ enum px_status px_luks_test(struct px_luks *luks, const struct px_secret *key,
  * is no such LUKS2 token; PX_BAD_KEY, PX_KERNEL, PX_NOMEM. */
 enum px_status px_luks_open_named(struct px_luks *luks, const struct px_secret *key,
 				  struct px_secret **ret_volume_key) PX_MUST_CHECK;
+
+/* What trying a key costs: on the LUKS2 token's keyslot when named_slot, else on any. */
+struct px_cost px_luks_cost(const struct px_luks *luks, bool named_slot);
+
+/*
+ * One argon2id may need a gigabyte, so that all processes of a machine open such keyslots one after
+ * another. Whoever sees to it that the memory suffices (slots.h) says so here, before the key is
+ * tried.
+ */
+void px_luks_set_parallel(struct px_luks *luks);
 
 struct px_activate {
 	bool named_slot; /* the LUKS2 token's keyslot, no other */

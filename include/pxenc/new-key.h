@@ -20,7 +20,7 @@ struct px_new_key {
 	struct px_choice choice; /* where it lies, or is to lie */
 	struct px_secret *key;
 	bool generated; /* by us, just now: the store does not have it yet */
-	bool stored;	/* and now it has */
+	bool stored;	/* and now it has, or may have */
 };
 
 /* PX_USAGE: more than one was given. */
@@ -39,8 +39,10 @@ enum px_status px_new_key_choose(struct px_session *session, const struct px_new
  */
 enum px_status px_new_key_store(struct px_session *session, struct px_new_key *key) PX_MUST_CHECK;
 
-/* Deletes what px_new_key_store created: a key that locks nothing would lie there for ever. */
-void px_new_key_take_back(struct px_session *session, struct px_new_key *key);
+/* Deletes what px_new_key_store created, or may have: a key that locks nothing would lie there for
+ * ever. px_store_get's and px_store_delete's statuses: it may still be there. */
+enum px_status px_new_key_take_back(struct px_session *session,
+				    struct px_new_key *key) PX_MUST_CHECK;
 
 /* Whether this relative path is that of a key that pxenc generated for this volume. */
 bool px_new_key_is_own(const char *relative, const char *uuid);

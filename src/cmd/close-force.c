@@ -12,7 +12,7 @@
 #include "pxenc/mount.h"
 #include "pxenc/strv.h"
 
-#define PATIENCE_MS 500 /* for udev and the like, which look at it, to let go */
+#define PATIENCE_MS 1000 /* for udev and the like, which look at it, to let go */
 
 static enum px_status failed(const struct px_mapping *mapping, int r)
 {

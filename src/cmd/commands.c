@@ -8,8 +8,12 @@ const struct px_command px_commands[] = {
 	  "                    [--label L] [--cipher C] [--sector-size N] [--recovery-key] "
 	  "[--force]",
 	  "make DEVICE an encrypted volume whose key lies in the store", px_cmd_format },
-	{ "open", "DEVICE [NAME] [-o OPTIONS] [--test] [--service]",
-	  "unlock a volume as /dev/mapper/NAME, or only prove its key", px_cmd_open },
+	{ "open",
+	  "DEVICE [NAME] [-o OPTIONS] [--test] [--service]\n"
+	  "  open --all [DEVICE …] [-o OPTIONS] [--test] [--json]",
+	  "unlock a volume as /dev/mapper/NAME, or only prove its key; --all: many at once,\n"
+	  "                  those named, or all of this machine that boot may open",
+	  px_cmd_open },
 	{ "close", "NAME|DEVICE [--deferred | --force] | --stuck", "lock a volume again",
 	  px_cmd_close },
 	{ "resize", "NAME|DEVICE [-o OPTIONS]", "make a volume as large as its device is now",
@@ -26,9 +30,11 @@ const struct px_command px_commands[] = {
 	  "                    [--key-file F | --present-secret PATH]",
 	  "take over a LUKS2 volume that was made elsewhere", px_cmd_enroll },
 	{ "rotate",
-	  "DEVICE [--secret PATH | --cluster-key | --generate] [--keep-old]\n"
-	  "                    [--reencrypt [--force]]",
-	  "change the key of a volume, open or not", px_cmd_rotate },
+	  "{DEVICE | --all [DEVICE …]} [--secret PATH | --cluster-key | --generate]\n"
+	  "                    [--keep-old] [--reencrypt [--force]]",
+	  "change the key of a volume, open or not; --all: of those named, or of all that there "
+	  "are",
+	  px_cmd_rotate },
 	{ "erase", "DEVICE [--force]",
 	  "destroy a volume for good: its keyslots, its own secrets, its header backup",
 	  px_cmd_erase },

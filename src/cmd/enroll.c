@@ -255,7 +255,10 @@ static void take_back(struct job *job, int before)
 		px_warn("%s: keyslot %d is left: run enroll again", job->args->device, job->slot);
 		return;
 	}
-	px_new_key_take_back(&job->session, &job->key);
+	if (px_new_key_take_back(&job->session, &job->key) != PX_OK)
+		px_warn("the generated key at '%s' may be in the store, and locks nothing: delete "
+			"it",
+			job->key.choice.path);
 }
 
 static enum px_status adopt(struct job *job)

@@ -121,17 +121,23 @@ enum px_status px_new_key_store(struct px_session *session, struct px_new_key *k
 	if (!key->generated)
 		return PX_OK;
 	st = px_store_create(session->store, key->choice.path, key->key);
-	key->stored = st == PX_OK;
+	/* After any other failure it may be there: an answer can get lost. */
+	key->stored = st != PX_EXISTS;
 	return st ? st : read_back(session, key);
 }
 
-void px_new_key_take_back(struct px_session *session, struct px_new_key *key)
+enum px_status px_new_key_take_back(struct px_session *session, struct px_new_key *key)
 {
+	px_auto(secret) struct px_secret *kept = NULL;
+	enum px_status st;
+
 	if (!key->stored)
-		return;
-	key->stored = false;
-	if (px_store_delete(session->store, key->choice.path) != PX_OK)
-		px_warn("the generated key at '%s' locks nothing: delete it", key->choice.path);
+		return PX_OK;
+	st = px_store_get(session->store, key->choice.path, PX_GET_RAW | PX_GET_MAYBE, &kept);
+	if (!st && px_secret_equal(kept, key->key))
+		st = px_store_delete(session->store, key->choice.path);
+	key->stored = st != PX_OK && st != PX_NO_SECRET;
+	return st == PX_NO_SECRET ? PX_OK : st;
 }
 
 bool px_new_key_is_own(const char *relative, const char *uuid)

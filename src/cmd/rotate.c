@@ -13,11 +13,12 @@
 #include "pxenc/signals.h"
 #include "pxenc/unlock.h"
 #include "reencryption.h"
+#include "rotate-all.h"
 
 struct arguments {
 	const char *device;
 	struct px_new_key_args key;
-	bool keep_old, reencrypt, force;
+	bool keep_old, reencrypt, force, all;
 };
 
 /* What is locked, loaded and fetched for one volume. */
@@ -70,6 +71,9 @@ static enum px_status take_option(struct arguments *args, int c)
 	case 'F':
 		args->force = true;
 		return PX_OK;
+	case 'A':
+		args->all = true;
+		return PX_OK;
 	default:
 		return PX_USAGE;
 	}
@@ -84,6 +88,7 @@ static enum px_status parse(int argc, char **argv, struct arguments *args)
 					       { "keep-old", no_argument, NULL, 'K' },
 					       { "reencrypt", no_argument, NULL, 'R' },
 					       { "force", no_argument, NULL, 'F' },
+					       { "all", no_argument, NULL, 'A' },
 					       { NULL, 0, NULL, 0 } };
 	enum px_status st;
 	int c;
@@ -93,7 +98,7 @@ static enum px_status parse(int argc, char **argv, struct arguments *args)
 		if (st)
 			return st;
 	}
-	if (argc - optind != 1)
+	if (!args->all && argc - optind != 1)
 		return px_usage("rotate");
 	args->device = argv[optind];
 	return px_new_key_check(&args->key);
@@ -273,11 +278,21 @@ static enum px_status rotate(const struct arguments *args)
 	return change_key(args, &job);
 }
 
+static enum px_status rotate_one(const char *device, const void *arg)
+{
+	struct arguments args = *(const struct arguments *)arg;
+
+	args.device = device;
+	return rotate(&args);
+}
+
 enum px_status px_cmd_rotate(int argc, char **argv)
 {
 	struct arguments args = { 0 };
 	enum px_status st;
 
 	st = parse(argc, argv, &args);
-	return st ? st : rotate(&args);
+	if (st)
+		return st;
+	return args.all ? px_rotate_all(argv + optind, rotate_one, &args) : rotate(&args);
 }

@@ -120,14 +120,19 @@ static enum px_status destroy_if(struct px_rotation *rotation, int slot,
 }
 
 /*
- * Whether the old secret may be deleted: it was generated for this volume, and either we have just
- * used it or the token that says so is sealed. An edited one could name another volume's key.
+ * Whether the old secret is to be deleted: it was generated for this volume, and either we have
+ * just used it or the token that says so is sealed. An edited one could name another volume's key.
  */
-static bool may_delete(const struct px_rotation *rotation, const struct px_token_other *old,
-		       const struct px_secret *old_key, const struct px_secret *key)
+static bool is_to_go(const struct px_rotation *rotation, const struct px_token_other *old,
+		     const struct px_secret *old_key, const struct px_secret *key)
 {
-	return !old->keep && px_new_key_is_own(old->secret, px_luks_uuid(rotation->luks)) &&
-	       (px_key_is_generated(key) || px_secret_equal(old_key, rotation->key));
+	if (!old_key || old->keep || !px_new_key_is_own(old->secret, px_luks_uuid(rotation->luks)))
+		return false;
+	if (px_key_is_generated(key) || px_secret_equal(old_key, rotation->key))
+		return true;
+	px_warn("%s: the secret '%s' was its key, as it seems, and is none now: delete it",
+		rotation->device, old->secret);
+	return false;
 }
 
 /* After the commit: `key` is the volume's. */
@@ -142,7 +147,7 @@ static enum px_status clean(struct px_rotation *rotation, const struct px_secret
 	st = fetch(rotation, old->secret, &choice, &old_key);
 	if (st)
 		return st;
-	goes = old_key && may_delete(rotation, old, old_key, key);
+	goes = is_to_go(rotation, old, old_key, key);
 	st = destroy_old(rotation, old);
 	/* The header's backup must not need a key that is gone. */
 	if (!st && goes)
@@ -172,10 +177,10 @@ static void undo(struct px_rotation *rotation, struct px_new_key *to, int slot)
 
 	if (!st)
 		st = destroy_if(rotation, slot, to->key);
-	if (!st) {
-		px_new_key_take_back(rotation->session, to);
+	if (!st)
+		st = px_new_key_take_back(rotation->session, to);
+	if (!st)
 		st = forget_change(rotation, rotation->key);
-	}
 	if (st)
 		px_warn("%s: the change of its key is half done, and the old key opens it: run "
 			"pxenc rotate again",

@@ -14,7 +14,7 @@
 #include "pxenc/signals.h"
 #include "pxenc/vital.h"
 
-#define PATHS_MAX 16
+#define PATHS_MAX 20
 
 /*
  * What the machine, or pxenc when it is to resume the volume, cannot do without: the last of these
@@ -47,6 +47,8 @@ static void list_vital(const struct px_config *config, const char *paths[PATHS_M
 		paths[n++] = config->username_file;
 	if (config->password_file)
 		paths[n++] = config->password_file;
+	if (config->service_account_file)
+		paths[n++] = config->service_account_file;
 	paths[n] = NULL;
 }
 

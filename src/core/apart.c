@@ -10,6 +10,8 @@
 
 #include "pxenc/clock.h"
 
+#define GRACE_MS 1000 /* for one that was killed, to be gone */
+
 /* Waits for the process to end without reaping it. 0, -ETIMEDOUT or -errno. */
 static int await(pid_t pid, int64_t deadline)
 {
@@ -50,7 +52,9 @@ int px_apart(int (*work)(const void *arg), const void *arg, int64_t deadline)
 	if (r == 0)
 		return reap(pid);
 	kill(pid, SIGKILL);
-	/* One in uninterruptible sleep would hang us as well. */
-	waitpid(pid, NULL, WNOHANG);
+	/* On its way out it may still undo what it began, and must not do so to what our caller
+	 * does next; but one in uninterruptible sleep would hang us as well. */
+	if (await(pid, px_now_ms() + GRACE_MS) == 0)
+		waitpid(pid, NULL, WNOHANG);
 	return r;
 }

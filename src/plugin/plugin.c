@@ -13,15 +13,12 @@
 
 void px_plugin_say(struct crypt_device *cd, const char *fmt, ...)
 {
-	char line[LINE_SIZE];
+	char line[LINE_SIZE] = "";
 	va_list args;
-	int n;
 
 	va_start(args, fmt);
-	n = vsnprintf(line, sizeof(line) - 1, fmt, args);
+	vsnprintf(line, sizeof(line) - 1, fmt, args);
 	va_end(args);
-	if (n < 0)
-		return;
 	px_make_printable(line);
 	strcat(line, "\n");
 	crypt_log(cd, CRYPT_LOG_ERROR, line);

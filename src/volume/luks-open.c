@@ -39,9 +39,14 @@ enum px_status px_luks_bad_key(const struct px_luks *luks, int slot)
 
 /* One argon2id needs up to 1 GiB; many at once would bring the machine down. The lock that
  * libcryptsetup has for this lies where root alone can create it. */
-static uint32_t serialized(void)
+static uint32_t serialized(const struct px_luks *luks)
 {
-	return geteuid() == 0 ? CRYPT_ACTIVATE_SERIALIZE_MEMORY_HARD_PBKDF : 0;
+	return geteuid() == 0 && !luks->parallel ? CRYPT_ACTIVATE_SERIALIZE_MEMORY_HARD_PBKDF : 0;
+}
+
+void px_luks_set_parallel(struct px_luks *luks)
+{
+	luks->parallel = true;
 }
 
 /* name NULL: a test. Returns -errno of libcryptsetup or the keyslot that was opened. */
@@ -50,7 +55,7 @@ static int unlock(struct px_luks *luks, const char *name, int slot, const struct
 {
 	px_luks_listen();
 	return crypt_activate_by_passphrase(luks->cd, name, slot, px_luks_key_text(key),
-					    px_secret_len(key), flags | serialized());
+					    px_secret_len(key), flags | serialized(luks));
 }
 
 enum px_status px_luks_test(struct px_luks *luks, const struct px_secret *key, bool named_slot)

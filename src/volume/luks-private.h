@@ -4,7 +4,9 @@
 
 #include <libcryptsetup.h>
 
+#include "pxenc/image.h"
 #include "pxenc/luks.h"
+#include "pxenc/unfinished.h"
 
 /* What the parts of luks.h share. Nobody else includes this. */
 
@@ -14,12 +16,22 @@ struct px_luks {
 	uint64_t device_size;
 	int image; /* a header in memory that stands for the device's; -1: none */
 	struct px_header *header;
+	bool parallel; /* with others that open argon2 keyslots */
 };
 
 /* What is known of a device before libcryptsetup sees it. */
 struct px_luks_start {
 	uint64_t size;
-	unsigned char bytes[512];
+	unsigned char bytes[PX_UNFINISHED_SIZE];
+};
+
+struct px_image {
+	struct px_luks *luks; /* of the volume in memory, with the device's name and size */
+	int memory;	      /* a memfd of the device's size */
+	int fd;		      /* the device; -1 until it is marked */
+	uint64_t data_offset; /* bytes */
+	struct px_unfinished unfinished;
+	unsigned char was[PX_UNFINISHED_SIZE]; /* its first sector */
 };
 
 /* PX_NO_VOLUME: neither a block device nor a plain file; PX_KERNEL. */

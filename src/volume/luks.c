@@ -87,6 +87,20 @@ static bool has_magic(const struct px_luks_start *start)
 	return memcmp(start->bytes, "LUKS\xba\xbe", 6) == 0;
 }
 
+enum px_status px_luks_look_for_label(const char *device, bool *ret_labelled)
+{
+	/* The label of LUKS2's binary header, 48 bytes that end with a NUL. */
+	static const char label[] = PX_SUBSYSTEM;
+	static const size_t place = 208;
+	struct px_luks_start start;
+	enum px_status status = px_luks_look_at(device, &start);
+
+	if (status == PX_OK)
+		*ret_labelled = has_magic(&start) && start.bytes[6] == 0 && start.bytes[7] == 2 &&
+				memcmp(start.bytes + place, label, sizeof(label)) == 0;
+	return status;
+}
+
 enum px_status px_luks_new(const char *device, struct px_luks **ret_luks)
 {
 	px_auto(luks) struct px_luks *luks = calloc(1, sizeof(*luks));
@@ -180,8 +194,11 @@ enum px_status px_luks_compare(struct px_luks *luks, const char *uuid, const cha
 
 enum px_status px_luks_load_header(struct px_luks *luks, const struct px_luks_start *start)
 {
+	struct px_unfinished unfinished;
 	int r;
 
+	if (px_unfinished_parse(start->bytes, &unfinished))
+		return px_unfinished_refuse(luks->device);
 	px_luks_listen();
 	r = crypt_load(luks->cd, CRYPT_LUKS, NULL);
 	/* -EIO is also what a file gets that ends within the first header. */

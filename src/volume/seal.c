@@ -21,7 +21,8 @@
 /* base64 of PX_MAC_LEN bytes with its padding and NUL. */
 #define MAC_TEXT_LEN 45
 
-static const char info[] = "pxenc seal v1";
+static const char seal_info[] = "pxenc seal v1";
+static const char proof_info[] = "pxenc format v1";
 
 /* base64url without padding, from the base64 that libcrypto makes. */
 static char *encode(const unsigned char mac[PX_MAC_LEN])
@@ -40,23 +41,30 @@ static char *encode(const unsigned char mac[PX_MAC_LEN])
 	return strdup((const char *)text);
 }
 
+/* The HMAC of a text, base64url. */
+static int authenticate_under(const struct px_secret *key, const char *uuid, const char *info,
+			      const char *text, char **ret_mac)
+{
+	unsigned char mac[PX_MAC_LEN];
+	char *encoded;
+	int r = px_mac(key, uuid, info, text, strlen(text), mac);
+
+	if (r < 0)
+		return r;
+	encoded = encode(mac);
+	if (!encoded)
+		return -ENOMEM;
+	*ret_mac = encoded;
+	return 0;
+}
+
 int px_seal_make(const char *json, size_t len, const char *uuid, const struct px_secret *key,
 		 char **ret_seal)
 {
 	px_auto(free) char *text = NULL;
-	unsigned char mac[PX_MAC_LEN];
-	char *seal;
 	int r = px_seal_text(json, len, uuid, &text);
 
-	if (r == 0)
-		r = px_mac(key, uuid, info, text, strlen(text), mac);
-	if (r < 0)
-		return r;
-	seal = encode(mac);
-	if (!seal)
-		return -ENOMEM;
-	*ret_seal = seal;
-	return 0;
+	return r < 0 ? r : authenticate_under(key, uuid, seal_info, text, ret_seal);
 }
 
 static bool equal(const char *a, const char *b)
@@ -75,4 +83,19 @@ int px_seal_verify(const char *json, size_t len, const char *uuid, const struct 
 	if (r < 0)
 		return r;
 	return equal(stored, expected) ? 0 : -EBADMSG;
+}
+
+int px_seal_prove(const char *uuid, const struct px_secret *key, char **ret_proof)
+{
+	return authenticate_under(key, uuid, proof_info, uuid, ret_proof);
+}
+
+int px_seal_check_proof(const char *proof, const char *uuid, const struct px_secret *key)
+{
+	px_auto(free) char *expected = NULL;
+	int r = px_seal_prove(uuid, key, &expected);
+
+	if (r < 0)
+		return r;
+	return equal(proof, expected) ? 0 : -EBADMSG;
 }

@@ -29,6 +29,8 @@ static void help(void)
 	       "  --token-lifetime SECONDS      of ACS tokens, 5 days by default\n"
 	       "  --clock-ahead SECONDS         of this machine's clock\n"
 	       "  --fault SPEC                  misbehave, see below\n"
+	       "  --hook PROGRAM                run PROGRAM METHOD TARGET before a change of "
+	       "secrets\n"
 	       "  --log FILE                    append a line METHOD PATH STATUS per request\n\n"
 	       "When ready it prints: listening on https://ADDRESS:PORT\n\n%s%s",
 	       dcosd_fault_help, dcosd_control_help);
@@ -179,6 +181,9 @@ static void apply(struct dcosd_options *options, int option, char *argument)
 		if (!dcosd_faults_add(options->faults, argument))
 			errx(1, "--fault %s: see --help for the grammar", argument);
 		break;
+	case 'H':
+		options->hook = argument;
+		break;
 	case 'l':
 		options->log_fd = open_log(argument);
 		break;
@@ -217,6 +222,7 @@ void dcosd_options_parse(struct dcosd_options *options, int argc, char **argv)
 		{ "token-lifetime", required_argument, NULL, 't' },
 		{ "clock-ahead", required_argument, NULL, 'C' },
 		{ "fault", required_argument, NULL, 'f' },
+		{ "hook", required_argument, NULL, 'H' },
 		{ "log", required_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },

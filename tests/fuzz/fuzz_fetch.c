@@ -19,6 +19,7 @@ static void take_answer(const char *text, size_t size)
 	/* Whether they like it or not: they must only stand it. */
 	if (px_dcos_parse_value(text, size, &value) < 0)
 		px_dcos_error_says(text, size, "store not found");
+	px_dcos_is_error(text, size);
 	if (px_dcos_parse_login(text, size, &login) < 0 &&
 	    px_dcos_parse_list(text, size, &list) < 0)
 		px_jwt_expiry(text, size);

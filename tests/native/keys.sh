@@ -29,6 +29,7 @@ setup() {
     write_config "$PXENC_CONFIG" cluster_url "\"$DCOSD_URL_main\"" \
         ca_cert_file "\"$T_DIR/certs/ca.crt\"" base_path '"pwx"' \
         username_file "\"$T_DIR/username\"" password_file "\"$T_DIR/password\""
+    sed 's/"timeout": 10/"timeout": 2/' "$PXENC_CONFIG" >"$T_DIR/hasty.json" && chmod 600 "$T_DIR/hasty.json"
 }
 
 # LUKS2 (or luks1) by cryptsetup, with cheap keyslots: the passphrase "by hand" in keyslot 0.
@@ -186,6 +187,33 @@ reencrypt() {
     check_equal 'the old key is gone' "$(there "volumes/$uuid/1")" 0
 }
 
+# Four volumes move to a new cluster key, and the store goes away in the middle.
+move_all() {
+    local i images=() status opened=0
+    pxenc secrets set-cluster-key --secret cluster-1
+    for i in 1 2 3 4; do
+        images+=("$T_DIR/shared$i")
+        truncate -s 20M "$T_DIR/shared$i"
+        pxenc format "$T_DIR/shared$i" --cluster-key >/dev/null
+    done
+    check 'a new cluster key strands no volume' \
+        bash -c 'pxenc secrets set-cluster-key --secret cluster-2 && pxenc open --all --test "$@"' _ "${images[@]}"
+    dcosd_control main faults 'drop@*:*#*+12'
+    PXENC_CONFIG=$T_DIR/hasty.json pxenc rotate --all --cluster-key "${images[@]}" >"$T_DIR/out" 2>"$T_DIR/err"
+    status=$?
+    dcosd_control main faults
+    check_equal 'rotate --all, interrupted by the store: status 20' $status 20
+    check_match 'it says how many failed' "$(tail -n 1 "$T_DIR/err")" '[1-3] of 4 volumes failed'
+    for i in "${images[@]}"; do pxenc open --test "$i" && opened=$((opened + 1)); done
+    check_equal 'every volume opens' $opened 4
+    check 'rotate --all once more' pxenc rotate --all --cluster-key "${images[@]}"
+    check_equal 'all have the new key' "$(for i in "${images[@]}"; do secret_of "$i"; done | sort -u)" cluster-2
+    check 'all open' pxenc open --all --test "${images[@]}"
+    check_equal 'the old cluster key is still there: others may use it' "$(there cluster-1)" 1
+    fails_with 'rotate --all of what is not there: status 20' 20 '1 of 1|no such device' \
+        bash -c 'pxenc rotate --all --generate "$1" 2>&1 >/dev/null | tail -n 1 >&2; exit "${PIPESTATUS[0]}"' _ "$T_DIR/nothing"
+}
+
 # What a store that dies in the middle leaves: the volume opens with the old key, and the next
 # rotate ends what was begun.
 rotate_interrupted() {
@@ -208,6 +236,7 @@ enroll_interrupted
 recovery
 rotate
 reencrypt
+move_all
 T_TIMEOUT=2
 rotate_interrupted
 t_done

@@ -13,7 +13,7 @@ t_own_run_dir
 export PXENC_CONFIG=$T_DIR/config.json
 IMAGE=$T_DIR/image GENUINE=$T_DIR/genuine
 PLUGIN=$(dirname "$(command -v pxenc)")/libcryptsetup-token-pxenc.so
-PLUGINS=$(pkg-config --variable=libdir libcryptsetup)/cryptsetup
+PLUGINS=$(cryptsetup --help | sed -n 's/^LUKS2 external token plugin path: \(.*\)\.$/\1/p')
 RECOVERY=a-second-passphrase
 
 setup() {
@@ -125,6 +125,18 @@ tampered() {
     cp "$GENUINE" "$IMAGE"
 }
 
+# Where a person's passphrase is the key there is no seal, but the allowlist holds.
+passphrase() {
+    printf 'correct horse' | pxenc secrets create mine --value-file -
+    truncate -s 32M "$T_DIR/human"
+    pxenc format "$T_DIR/human" --secret mine >/dev/null
+    check 'a volume with a passphrase opens as well' \
+        with_plugin cryptsetup open --test-passphrase --token-only "$T_DIR/human"
+    luks2-edit "$T_DIR/human" '"encryption":"aes-xts-plain64","sector_size"' '"encryption":"aes-ecb","sector_size"'
+    fails_with 'but not with a cipher that is not one of ours' 1 'pxenc: .*aes-ecb' \
+        with_plugin cryptsetup open --test-passphrase --token-only "$T_DIR/human"
+}
+
 # What reaches pxenc besides through the plugin.
 verb() {
     local uuid
@@ -158,8 +170,12 @@ no_store() {
     local since=$SECONDS out
     out=$(by_token 2>&1)
     check_equal 'without the store: no usable token' $? 1
-    check_match 'with the cause' "$out" 'pxenc: the store cannot be reached'
+    check_match 'with the cause' "$out" 'pxenc: the store (cannot be reached|did not answer)'
     check 'after the timeout of the config' test $((SECONDS - since)) -le 6
+    check_match 'then cryptsetup asks for a passphrase' \
+        "$(printf %s "$RECOVERY" | with_plugin cryptsetup open -v --test-passphrase "$IMAGE" 2>&1)" 'Key slot 1 unlocked'
+    check_equal 'at once, and without a word of ours, if it is told to leave plugins out' \
+        "$(printf %s "$RECOVERY" | with_plugin cryptsetup open --disable-external-tokens --test-passphrase "$IMAGE" 2>&1)" ''
 }
 
 setup || exit 1
@@ -169,8 +185,9 @@ if with_plugin true 2>/dev/null; then
     dumps
     wrong_keys
     tampered
+    passphrase
     no_store
 else
-    t_skip 'cryptsetup with the plugin' "no mount namespace to be had here, or no $PLUGINS"
+    t_skip 'cryptsetup with the plugin' "no mount namespace is to be had here, or no folder '$PLUGINS'"
 fi
 t_done

@@ -124,7 +124,9 @@ TEST(a_function_that_does_not_end_is_given_up_at_the_deadline_and_killed)
 	what = (struct work){ .go_on = hold[0], .to = told[1] };
 	assert_int_equal(call(what, px_now_ms() + 50), -ETIMEDOUT);
 	close(told[1]);
-	/* Nobody is left who could write to the pipe. */
+	/* It is gone, and reaped: nobody is left who could write to the pipe. */
+	assert_int_equal(__real_waitpid(-1, NULL, WNOHANG), -1);
+	assert_int_equal(errno, ECHILD);
 	while (read(told[0], &byte, 1) > 0)
 		;
 	close(told[0]);
@@ -142,6 +144,9 @@ TEST(a_child_that_cannot_be_watched_is_killed)
 	no_syscall = (struct fault){ .times = 1, .error = ENOSYS };
 	assert_int_equal(call(what, PX_FOREVER), -ENOSYS);
 	no_poll = (struct fault){ .times = 1, .error = ENOMEM };
+	assert_int_equal(call(what, PX_FOREVER), -ENOMEM);
+	/* Nor afterwards: then it is left to init. */
+	no_poll = (struct fault){ .times = 2, .error = ENOMEM };
 	assert_int_equal(call(what, PX_FOREVER), -ENOMEM);
 	close(hold[0]);
 	close(hold[1]);

@@ -10,6 +10,7 @@
 #include <libcryptsetup.h>
 #include <openssl/evp.h>
 
+#include "../format_volume.h"
 #include "luks_samples.h"
 #include "pxenc/backup.h"
 #include "pxenc/key.h"
@@ -92,7 +93,7 @@ static int setup(void **state)
 		return -1;
 	image = make_file("image");
 	blank = make_file("blank");
-	if (px_luks_format(image, &params, key, &luks) != PX_OK ||
+	if (format_volume(image, &params, key, &luks) != PX_OK ||
 	    px_luks_open_slot(luks, 0, key, &volume_key) < 0 ||
 	    px_backup_take(luks, key, &bytes, &len) != PX_OK)
 		return -1;

@@ -10,6 +10,7 @@
 #include <cjson/cJSON.h>
 #include <libcryptsetup.h>
 
+#include "../format_volume.h"
 #include "luks_samples.h"
 #include "pxenc/key.h"
 #include "pxenc/lock.h"
@@ -142,7 +143,7 @@ static int setup(void **state)
 	image = temp_text("image", "", 0600);
 	if (truncate(image, IMAGE_SIZE) < 0)
 		return -1;
-	return px_luks_format(image, &params, key, &luks) == PX_OK ? 0 : -1;
+	return format_volume(image, &params, key, &luks) == PX_OK ? 0 : -1;
 }
 
 static int teardown(void **state)

@@ -75,6 +75,8 @@ static struct {
 	int stat_errno;
 	mode_t mode;
 	struct px_token *token;
+	unsigned int loads;
+	struct px_token *next_token; /* from the second load on, when all is well again */
 } world;
 
 static char store_name[] = "default", base[] = "base", secret_name[] = SECRET;
@@ -123,6 +125,10 @@ enum px_status px_luks_load(const char *device, struct px_luks **ret_luks)
 	step("load");
 	if (world.load)
 		return world.load;
+	if (world.loads++ > 0 && world.next_token) {
+		world.token = world.next_token;
+		world.get = PX_OK;
+	}
 	luks = malloc(sizeof(*luks));
 	if (!luks)
 		return px_nomem();
@@ -398,6 +404,38 @@ TEST(a_volume_is_opened_in_the_order_of_the_story)
 	assert_true(unlocked.created);
 }
 
+/* The key of who fetched many, and what he was shown. */
+static enum px_status give_key(void *arg, struct px_luks *luks, struct px_choice *ret_choice,
+			       struct px_secret **ret_key)
+{
+	const enum px_status *status = arg;
+
+	assert_string_equal(px_luks_uuid(luks), UUID);
+	step("given");
+	if (*status)
+		return *status;
+	ret_choice->named_slot = true;
+	assert_int_equal(px_secret_from(world.key, strlen(world.key), ret_key), 0);
+	return PX_OK;
+}
+
+TEST(a_key_from_elsewhere_needs_no_store)
+{
+	enum px_status status = PX_OK;
+	const struct px_key_source source = { give_key, &status };
+
+	see(nothing);
+	assert_ok(px_unlock_with(DEVICE, &options, false, &source, &unlocked));
+	assert_string_equal(world.steps, "load slave name given seal activate free");
+	assert_true(world.sealed_slot && world.how.named_slot);
+	px_unlocked_clear(&unlocked);
+	memset(world.steps, 0, sizeof(world.steps));
+	status = PX_DECLINED;
+	assert_int_equal(px_unlock_with(DEVICE, &options, false, &source, &unlocked), PX_DECLINED);
+	assert_string_equal(world.steps, "load slave name given free");
+	assert_null(unlocked.name);
+}
+
 TEST(nothing_is_fetched_when_the_header_is_refused)
 {
 	world.load = PX_BAD_HEADER;
@@ -426,7 +464,10 @@ TEST(what_the_store_refuses_stops_the_story)
 
 	for (i = 0; i < 5; i++) {
 		world.get = stops[i];
-		check_stops(stops[i], "load slave name store get:base/" SECRET " end free");
+		check_stops(stops[i],
+			    stops[i] == PX_NO_SECRET
+				    ? "load slave name store get:base/" SECRET " end free load free"
+				    : "load slave name store get:base/" SECRET " end free");
 	}
 }
 
@@ -446,7 +487,7 @@ TEST(an_empty_secret_is_no_key)
 TEST(a_key_that_opens_nothing_stops_the_story)
 {
 	world.activate = PX_BAD_KEY;
-	check_stops(PX_BAD_KEY, WHOLE_STORY);
+	check_stops(PX_BAD_KEY, WHOLE_STORY " load free");
 	world.activate = PX_KERNEL;
 	check_stops(PX_KERNEL, WHOLE_STORY);
 }
@@ -833,6 +874,30 @@ TEST(no_memory_is_said_once_and_names_nothing)
 	each_allocation_may_fail(attempt, NULL, PX_NOMEM);
 }
 
+/* rotate is done between our look at the header and our question to the store. */
+TEST(a_key_that_is_changed_meanwhile_is_looked_for_anew)
+{
+	static char next[] = "volumes/" UUID "/2";
+	static struct px_token rotated = { .store = store_name, .secret = next };
+
+	world.get = PX_NO_SECRET;
+	world.next_token = &rotated;
+	assert_int_equal(unlock(false), PX_OK);
+	assert_string_equal(world.steps, "load slave name store get:base/" SECRET " end free "
+					 "load free "
+					 "load slave name store get:base/volumes/" UUID "/2"
+					 " end seal activate free");
+	assert_logged("changed just now");
+}
+
+TEST(a_secret_that_is_gone_for_good_is_asked_for_once)
+{
+	world.get = PX_NO_SECRET;
+	assert_int_equal(unlock(false), PX_NO_SECRET);
+	assert_string_equal(world.steps,
+			    "load slave name store get:base/" SECRET " end free load free");
+}
+
 TEST(a_volume_that_is_being_written_anew_is_settled_first)
 {
 	world.reencrypting = true;
@@ -873,6 +938,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		unlock_test(a_volume_is_opened_in_the_order_of_the_story),
+		unlock_test(a_key_from_elsewhere_needs_no_store),
 		unlock_test(nothing_is_fetched_when_the_header_is_refused),
 		unlock_test(a_broken_seal_is_found_after_the_fetch_and_stops_before_the_activation),
 		unlock_test(the_store_is_left_before_the_key_is_used),
@@ -917,6 +983,8 @@ int main(void)
 			a_service_takes_its_turn_with_the_store_and_leaves_it_before_the_key_is_used),
 		unlock_test(where_there_are_no_turns_it_goes_on_without),
 		unlock_test(no_memory_is_said_once_and_names_nothing),
+		unlock_test(a_key_that_is_changed_meanwhile_is_looked_for_anew),
+		unlock_test(a_secret_that_is_gone_for_good_is_asked_for_once),
 		unlock_test(a_volume_that_is_being_written_anew_is_settled_first),
 		unlock_test(a_volume_whose_reencryption_is_in_the_way_is_not_opened),
 		unlock_test(a_mapping_with_the_remains_of_a_killed_reencryption_is_not_taken),

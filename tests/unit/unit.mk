@@ -15,6 +15,8 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_file \
 	tests/unit/test_log \
 	tests/unit/test_members \
+	tests/unit/test_slots \
+	tests/unit/test_worker \
 	tests/unit/test_config \
 	tests/unit/test_child \
 	tests/unit/test_resolve \
@@ -28,12 +30,14 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_manifest \
 	tests/unit/test_seal_diff \
 	tests/unit/test_seal \
+	tests/unit/test_image \
 	tests/unit/test_luks \
 	tests/unit/test_luks_again \
 	tests/unit/test_change \
 	tests/unit/test_luks2 \
 	tests/unit/test_mark \
 	tests/unit/test_mapping \
+	tests/unit/test_disks \
 	tests/unit/test_dm \
 	tests/unit/test_dm_release \
 	tests/unit/test_dm_suspend \
@@ -120,6 +124,18 @@ tests_unit_test_members_SOURCES = tests/unit/test_members.c $(unit_support)
 tests_unit_test_members_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_members_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
 tests_unit_test_members_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_slots_SOURCES = tests/unit/test_slots.c $(unit_support)
+tests_unit_test_slots_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_slots_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=open -Wl,--wrap=read
+tests_unit_test_slots_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_worker_SOURCES = tests/unit/test_worker.c $(unit_support)
+tests_unit_test_worker_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_worker_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=fork -Wl,--wrap=__gcov_fork -Wl,--wrap=pipe2
+tests_unit_test_worker_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_config_SOURCES = tests/unit/test_config.c $(unit_support)
 tests_unit_test_config_CPPFLAGS = $(unit_cppflags)
@@ -217,7 +233,7 @@ tests_unit_test_luks_SOURCES = tests/unit/test_luks.c $(unit_support)
 tests_unit_test_luks_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_luks_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=crypt_init -Wl,--wrap=crypt_load -Wl,--wrap=crypt_dump_json \
-	-Wl,--wrap=crypt_format -Wl,--wrap=crypt_wipe -Wl,--wrap=crypt_set_pbkdf_type \
+	-Wl,--wrap=crypt_format -Wl,--wrap=crypt_set_pbkdf_type \
 	-Wl,--wrap=crypt_keyslot_set_encryption -Wl,--wrap=crypt_keyslot_add_by_volume_key \
 	-Wl,--wrap=crypt_token_json_set -Wl,--wrap=crypt_metadata_locking \
 	-Wl,--wrap=crypt_activate_by_passphrase -Wl,--wrap=crypt_deactivate_by_name \
@@ -243,6 +259,13 @@ tests_unit_test_mark_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
 tests_unit_test_mark_LDADD = libpxprobe.a libpxvolume.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) \
 	$(CMOCKA_LIBS)
 
+tests_unit_test_image_SOURCES = tests/unit/test_image.c $(unit_support)
+tests_unit_test_image_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_image_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=memfd_create -Wl,--wrap=ftruncate -Wl,--wrap=pread -Wl,--wrap=pwrite \
+	-Wl,--wrap=fsync -Wl,--wrap=stat -Wl,--wrap=open -Wl,--wrap=__open_2
+tests_unit_test_image_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
 tests_unit_test_change_SOURCES = tests/unit/test_change.c $(unit_support)
 tests_unit_test_change_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_change_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
@@ -260,6 +283,12 @@ tests_unit_test_mapping_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_mapping_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=fdopendir -Wl,--wrap=read -Wl,--wrap=readdir
 tests_unit_test_mapping_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_disks_SOURCES = tests/unit/test_disks.c $(unit_support)
+tests_unit_test_disks_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_disks_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=fdopendir
+tests_unit_test_disks_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_dm_SOURCES = tests/unit/test_dm.c $(unit_support)
 tests_unit_test_dm_CPPFLAGS = $(unit_cppflags)

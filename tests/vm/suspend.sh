@@ -164,7 +164,7 @@ refusals() {
     mkswap /dev/mapper/upon >/dev/null && swapon /dev/mapper/upon
     fails_with 'a device upon it that is a swap' 5 'carries the swap /dev/' pxenc suspend vol
     swapoff /dev/mapper/upon
-    dmsetup remove upon
+    dmsetup remove --retry upon
     check 'none of these was suspended' is_open vol
     dmsetup suspend vol
     fails_with 'what dmsetup suspended still has its key, which is said' 5 'still in the' pxenc suspend vol
@@ -198,7 +198,7 @@ resizing() {
     fails_with 'resize with another secret changes nothing' 2 keyslot pxenc resize grows -o secret=other
     fails_with 'resize of what is not open' 4 'not open' pxenc resize $A
     pxenc close grows
-    dmsetup remove disk
+    dmsetup remove --retry disk
     mapping_gone
 }
 
@@ -220,7 +220,7 @@ stuck_disk() {
     check_match 'with its own table' "$(dmsetup table stuck)" crypt
     check_equal 'and no other is waiting' "$(dmsetup info -c --noheadings -o tables_loaded stuck)" Live
     check 'then it closes' pxenc close --force stuck
-    check 'and is gone' test ! -e /sys/block/dm-1
+    check 'and is gone' wait_for 10 test ! -e /sys/block/dm-1
     # An error in place of the disk: what it does when it is pulled out.
     pxenc open /dev/mapper/disk dead
     mount /dev/mapper/dead /mnt/b
@@ -231,8 +231,8 @@ stuck_disk() {
     echo "figure: close --force of a mounted volume whose disk has died: $took ms"
     check 'close --force of a mounted volume whose disk has died: within 2 s' in_two_seconds "$took"
     check 'it can be unmounted' umount /mnt/b
-    check 'and is gone' wait_for 5 test ! -e /sys/block/dm-1
-    dmsetup remove disk
+    check 'and is gone' wait_for 10 test ! -e /sys/block/dm-1
+    dmsetup remove --retry disk
     mapping_gone
 }
 

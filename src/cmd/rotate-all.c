@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "rotate-all.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "pxenc/disks.h"
+#include "pxenc/log.h"
+#include "pxenc/peek.h"
+#include "pxenc/signals.h"
+#include "pxenc/strv.h"
+
+/* A disk that does not answer, or whose header is refused, is none of ours as far as we know. */
+static bool is_ours(const char *device)
+{
+	struct px_peek peek;
+
+	return px_peek(device, &peek) == 0 && *peek.secret;
+}
+
+static enum px_status find_volumes(char ***ret_devices)
+{
+	px_auto(strv) char **disks = NULL;
+	char **disk;
+	int r = px_disks_list(PX_DISKS_ROOT, &disks);
+
+	if (r < 0)
+		return px_fail(PX_KERNEL, "cannot look for disks in /sys: %s", strerror(-r));
+	for (disk = disks; disk && *disk; disk++)
+		if (is_ours(*disk) && px_strv_add(ret_devices, *disk) < 0)
+			return px_nomem();
+	return PX_OK;
+}
+
+/* libcryptsetup keeps process globals: one process, one volume. */
+static enum px_status rotate_apart(enum px_status (*rotate)(const char *device, const void *arg),
+				   const char *device, const void *arg)
+{
+	int status = 0;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		status = (int)rotate(device, arg);
+		_exit(fflush(stdout) == 0 ? status : PX_KERNEL);
+	}
+	if (pid < 0)
+		return px_fail(PX_KERNEL, "%s: no process for it: %s", device, strerror(errno));
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? (enum px_status)WEXITSTATUS(status)
+				 : px_fail(PX_KERNEL, "%s: its process was killed", device);
+}
+
+/* A volume that was begun is finished; the next one is not begun. */
+static bool is_to_stop(void)
+{
+	sigset_t pending;
+
+	return sigpending(&pending) == 0 &&
+	       (sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1);
+}
+
+static enum px_status rotate_each(char *const *devices,
+				  enum px_status (*rotate)(const char *device, const void *arg),
+				  const void *arg)
+{
+	size_t count = px_strv_len(devices), failed = 0, i;
+
+	px_signals_hold();
+	for (i = 0; i < count && !is_to_stop(); i++)
+		failed += rotate_apart(rotate, devices[i], arg) != PX_OK;
+	if (i < count)
+		return px_fail(PX_DECLINED, "stopped: %zu of %zu volumes were left as they are",
+			       count - i, count);
+	if (failed)
+		return px_fail(PX_SOME_FAILED, "%zu of %zu volumes failed, as said above", failed,
+			       count);
+	return PX_OK;
+}
+
+enum px_status px_rotate_all(char *const *devices,
+			     enum px_status (*rotate)(const char *device, const void *arg),
+			     const void *arg)
+{
+	px_auto(strv) char **found = NULL;
+	enum px_status st = PX_OK;
+
+	if (!*devices)
+		st = find_volumes(&found);
+	if (st)
+		return st;
+	if (!*devices && !found)
+		return px_fail(PX_NO_VOLUME, "this machine has no volume of pxenc's");
+	return rotate_each(*devices ? devices : found, rotate, arg);
+}
