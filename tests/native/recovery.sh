@@ -352,6 +352,30 @@ restore_killed() {
     check_equal 'the header is broken or restored, and the next restore ends it' "$bad" ''
 }
 
+# Wherever a rotate is killed, the volume opens, and so does what its backup restores.
+rotate_killed() {
+    local call n count step reached=0 all=0 bad=''
+    for call in write fsync; do
+        make_volume --generate
+        count=$(calls $call pxenc rotate "$IMAGE")
+        step=$((count / ${T_POINTS:-6} + 1))
+        for n in $(seq 1 $step "$count"); do
+            make_volume --generate
+            all=$((all + 1))
+            killed $call "$n" pxenc rotate "$IMAGE" && reached=$((reached + 1))
+            pxenc open --test "$IMAGE" || bad+=" $call:$n:open"
+            zero
+            pxenc header restore "$IMAGE" --uuid "$UUID" --force >/dev/null && pxenc open --test "$IMAGE" || bad+=" $call:$n:restored"
+            pxenc rotate "$IMAGE" >/dev/null && pxenc open --test "$IMAGE" || bad+=" $call:$n:rotate"
+            zero
+            pxenc header restore "$IMAGE" --uuid "$UUID" --force >/dev/null && pxenc open --test "$IMAGE" || bad+=" $call:$n:again"
+        done
+    done
+    echo "figure rotate killed at $reached points, its backup restored after each"
+    check_equal 'rotate killed here and there: every point was reached' "$reached" "$all"
+    check_equal 'the volume opens, and so does what the backup restores' "$bad" ''
+}
+
 # wiped NAME: nothing is left of the header or the keyslots.
 wiped() { check_equal "$1" "$(head -c 16M "$IMAGE" | tr -d '\0' | wc -c)" 0; }
 
@@ -448,6 +472,7 @@ passphrases
 by_hand
 reencryption
 restore_killed
+rotate_killed
 seal
 erase
 erase_killed
