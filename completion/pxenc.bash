@@ -30,7 +30,7 @@ _pxenc_command() {
 	done
 	case "${words[*]}" in
 	'secrets dcos '*) echo "${words[*]:0:3}" ;;
-	'secrets '*) echo "${words[*]:0:2}" ;;
+	'header '* | 'secrets '* | 'credentials '*) echo "${words[*]:0:2}" ;;
 	*) echo "${words[0]-}" ;;
 	esac
 }
@@ -49,8 +49,11 @@ _pxenc_value() {
 		;;
 	--sector-size) _pxenc_list 512 1024 2048 4096 ;;
 	-o | --options) _pxenc_list secret= cluster_key name= ro discard timeout= ;;
-	--value-file | --key-file) compgen -f -- "$2" ;;
+	--provider) _pxenc_list s3 azure google ;;
+	--value-file | --key-file | --service-account | --*-key-file | --encryption-passphrase-file) compgen -f -- "$2" ;;
 	--secret | --present-secret | --label | --username | --password | --base-path | --value) ;;
+	--s3-*key | --s3-region | --s3-endpoint | --s3-storage-class | --bucket) ;;
+	--azure-account-* | --google-project-id | --encryption-passphrase) ;;
 	*) return 1 ;;
 	esac
 }
@@ -59,7 +62,10 @@ _pxenc_value() {
 _pxenc_words() {
 	local options=(--help --verbose)
 	case $1 in
-	'') options=(format open close status enroll rotate secrets --help --version) ;;
+	'')
+		options=(format open close resize suspend resume guard status enroll rotate erase header
+			secrets credentials --help --version)
+		;;
 	format)
 		options+=(--secret --cluster-key --generate --fstype --auto --label --cipher
 			--sector-size --recovery-key --force)
@@ -69,16 +75,34 @@ _pxenc_words() {
 			--recovery-key --auto)
 		;;
 	rotate) options+=(--secret --cluster-key --generate --keep-old --reencrypt --force) ;;
-	open) options+=(--options --test --service) ;;
-	close) options+=(--deferred --stuck) ;;
+	open) options+=(--options --test --service --all --json) ;;
+	erase | 'header seal') options+=(--force) ;;
+	header) options=(backup restore seal) ;;
+	'header restore') options+=(--uuid --force) ;;
+	close) options+=(--deferred --force --stuck) ;;
+	resize | resume) options+=(--options) ;;
+	guard) options+=(--interval) ;;
 	status | 'secrets list') options+=(--json) ;;
 	secrets) options=(dcos set-cluster-key create update get list delete) ;;
 	'secrets dcos') options=(login logout) ;;
-	'secrets dcos login') options+=(--username --password-stdin --password --base-path) ;;
+	'secrets dcos login')
+		options+=(--username --password-stdin --password --service-account --base-path
+			--persist)
+		;;
 	'secrets set-cluster-key') options+=(--secret) ;;
 	'secrets create') options+=(--value-file --generate --value=) ;;
 	'secrets update') options+=(--value-file --generate --value= --force) ;;
 	'secrets delete') options+=(--force) ;;
+	credentials) options=(create list validate delete exec) ;;
+	'credentials create')
+		options+=(--provider --s3-access-key --s3-secret-key-file --s3-secret-key= --s3-region
+			--s3-endpoint --s3-disable-ssl --s3-storage-class --disable-path-style --use-iam
+			--bucket --azure-account-name --azure-account-key-file --azure-account-key=
+			--google-project-id --google-json-key-file --encryption-passphrase-file
+			--encryption-passphrase=)
+		;;
+	'credentials list') options+=(--json) ;;
+	'credentials delete') options+=(--force) ;;
 	esac
 	_pxenc_list "${options[@]}"
 }
@@ -90,9 +114,9 @@ _pxenc_arguments() {
 		return
 	fi
 	case $1 in
-	'' | secrets | 'secrets dcos') _pxenc_words "$1" ;;
-	format | open | enroll | rotate) _pxenc_devices "${2:-/dev/}" ;;
-	close | status)
+	'' | header | secrets | 'secrets dcos' | credentials) _pxenc_words "$1" ;;
+	format | open | enroll | rotate | erase | 'header '*) _pxenc_devices "${2:-/dev/}" ;;
+	close | resize | suspend | resume | status)
 		_pxenc_mappings
 		[[ $2 != */* ]] || _pxenc_devices "$2"
 		;;

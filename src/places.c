@@ -22,3 +22,18 @@ const char *px_place_run(void)
 		return NULL;
 	return own;
 }
+
+const char *px_place_credstore(void)
+{
+	return "/etc/credstore";
+}
+
+const char *px_place_credstore_encrypted(void)
+{
+	return "/etc/credstore.encrypted";
+}
+
+const char *px_place_systemd_creds(void)
+{
+	return "/usr/bin/systemd-creds";
+}

@@ -26,7 +26,6 @@
 /* One volume on its way from header to mapping. */
 struct job {
 	const char *device;
-	const struct px_config *config;
 	const struct px_options *options;
 	struct px_luks *luks; /* its header, loaded and let through */
 	dev_t devno;
@@ -81,9 +80,9 @@ static enum px_status take_mapping(const struct job *job, const struct px_mappin
 			       job->device, mapping->name);
 	if (mapping->suspended)
 		return px_fail(PX_BUSY,
-			       "the mapping %s of %s is suspended: dmsetup resume %s, or "
-			       "close it",
-			       mapping->name, job->device, mapping->name);
+			       "the mapping %s of %s is suspended: pxenc resume %s, or "
+			       "pxenc close --force %s",
+			       mapping->name, job->device, mapping->name, mapping->name);
 	unlocked->name = strdup(mapping->name);
 	return unlocked->name ? PX_OK : px_nomem();
 }
@@ -150,16 +149,17 @@ static enum px_status header(struct job *job, bool test, struct px_unlocked *unl
 	return st;
 }
 
-/* A turn is a courtesy to the store: where there can be none, we go on without. */
-static void take_turn(const struct job *job, int *ret_turn)
+enum px_status px_unlock_fetch(struct px_store *store, const char *path, struct px_secret **ret_key)
 {
-	int r;
+	px_auto(secret) struct px_secret *key = NULL;
+	enum px_status st;
 
-	if (!job->options->takes_turns)
-		return;
-	r = px_turn_take(px_place_run(), ret_turn);
-	if (r < 0)
-		px_note("%s: no turns are taken: %s", job->device, strerror(-r));
+	st = px_store_get(store, path, PX_GET_PASSPHRASE, &key);
+	if (!st)
+		st = px_key_check(key, path);
+	if (!st)
+		*ret_key = px_steal(&key);
+	return st;
 }
 
 enum px_status px_unlock_key(struct px_luks *luks, const struct px_config *config,
@@ -167,37 +167,56 @@ enum px_status px_unlock_key(struct px_luks *luks, const struct px_config *confi
 			     struct px_choice *ret_choice, struct px_secret **ret_key)
 {
 	px_auto(choice) struct px_choice choice = { 0 };
-	px_auto(secret) struct px_secret *key = NULL;
 	enum px_status st;
 
 	st = px_resolve(config, store, options, px_luks_token(luks), &choice);
 	if (st)
 		return st;
 	px_note("%s: secret %s, %s", px_luks_device(luks), choice.path, choice.because);
-	st = px_store_get(store, choice.path, PX_GET_PASSPHRASE, &key);
-	if (!st)
-		st = px_key_check(key, choice.path);
+	st = px_unlock_fetch(store, choice.path, ret_key);
 	if (st)
 		return st;
 	*ret_choice = choice;
 	choice = (struct px_choice){ 0 };
-	*ret_key = px_steal(&key);
 	return PX_OK;
 }
 
-/* resolve and fetch: the secret and its value. The store is left before the key is used. */
-static enum px_status fetch(struct job *job)
+int64_t px_unlock_deadline(const struct px_config *config, const struct px_options *options)
 {
+	return px_deadline_in(options->has_timeout ? options->timeout : config->timeout);
+}
+
+/* A turn is a courtesy to the store: where there can be none, we go on without. */
+static void take_turn(const char *device, const struct px_options *options, int *ret_turn)
+{
+	int r;
+
+	if (!options->takes_turns)
+		return;
+	r = px_turn_take(px_place_run(), ret_turn);
+	if (r < 0)
+		px_note("%s: no turns are taken: %s", device, strerror(-r));
+}
+
+/* The key source of one volume alone. */
+struct from_store {
+	const struct px_config *config;
+	const struct px_options *options;
+};
+
+/* resolve and fetch: the secret and its value. The store is left before the key is used. */
+static enum px_status fetch(void *arg, struct px_luks *luks, struct px_choice *ret_choice,
+			    struct px_secret **ret_key)
+{
+	const struct from_store *from = arg;
 	px_auto(fd) int turn = -1;
 	px_auto(store) struct px_store *store = NULL;
-	const struct px_options *options = job->options;
-	unsigned int timeout = options->has_timeout ? options->timeout : job->config->timeout;
 	enum px_status st;
 
-	take_turn(job, &turn);
-	st = px_store_new(job->config, px_deadline_in(timeout), &store);
+	take_turn(px_luks_device(luks), from->options, &turn);
+	st = px_store_new(from->config, px_unlock_deadline(from->config, from->options), &store);
 	return st ? st
-		  : px_unlock_key(job->luks, job->config, store, options, &job->choice, &job->key);
+		  : px_unlock_key(luks, from->config, store, from->options, ret_choice, ret_key);
 }
 
 /* PX_BUSY, silently, when the device or the name is taken. */
@@ -239,19 +258,17 @@ static enum px_status activate(struct job *job, struct px_unlocked *unlocked)
 	}
 	return px_fail(PX_BUSY,
 		       "%s is in use by something else: see lsblk %s; if that shows "
-		       "nothing, a process was killed half way: dmsetup remove %s",
+		       "nothing, a process was killed half way: pxenc close --force %s",
 		       job->device, job->device, job->name);
 }
 
-enum px_status px_unlock(const char *device, const struct px_config *config,
-			 const struct px_options *options, bool test,
-			 struct px_unlocked *ret_unlocked)
+enum px_status px_unlock_with(const char *device, const struct px_options *options, bool test,
+			      const struct px_key_source *source, struct px_unlocked *ret_unlocked)
 {
 	/* A link of /dev/disk that moves while we wait for the store must not move us. */
 	px_auto(free) char *canonical = realpath(device, NULL);
 	__attribute__((cleanup(job_cleanup))) struct job job = {
 		.device = canonical ? canonical : device,
-		.config = config,
 		.options = options,
 		.lock = -1,
 	};
@@ -264,7 +281,7 @@ enum px_status px_unlock(const char *device, const struct px_config *config,
 		px_unlocked_clear(ret_unlocked);
 	if (st || ret_unlocked->name)
 		return st;
-	st = fetch(&job);
+	st = source->get(source->arg, job.luks, &job.choice, &job.key);
 	px_stage("fetch", &since);
 	if (st)
 		return st;
@@ -276,6 +293,16 @@ enum px_status px_unlock(const char *device, const struct px_config *config,
 		  : activate(&job, ret_unlocked);
 	px_stage("unlock", &since);
 	return st;
+}
+
+enum px_status px_unlock(const char *device, const struct px_config *config,
+			 const struct px_options *options, bool test,
+			 struct px_unlocked *ret_unlocked)
+{
+	struct from_store from = { config, options };
+	const struct px_key_source source = { fetch, &from };
+
+	return px_unlock_with(device, options, test, &source, ret_unlocked);
 }
 
 void px_unlocked_clear(struct px_unlocked *unlocked)

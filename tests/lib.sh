@@ -76,6 +76,7 @@ t_own_run_dir() {
 dcosd_start() {
     local name=$1 listen=$2
     shift 2
+    rm -f "$T_DIR/$name.out" # of a server that had the name before
     pxenc-dcosd --listen "$listen" --cert "$T_DIR/certs/server.crt" --key "$T_DIR/certs/server.key" \
         --log "$T_DIR/$name.log" "$@" >"$T_DIR/$name.out" 2>"$T_DIR/$name.err" &
     printf -v "DCOSD_PID_$name" %s $!
@@ -92,7 +93,7 @@ dcosd_stop() {
     return 0
 }
 
-# dcosd_control NAME ACTION [BODY]: save or restore its secrets, or put faults in place of its own.
+# dcosd_control NAME ACTION [BODY]: save/X or restore/X its secrets, or put other faults in place.
 dcosd_control() {
     local url="DCOSD_URL_$1"
     curl -sSf --max-time 20 --cacert "$T_DIR/certs/ca.crt" --data-binary "${3-}" "${!url}/stand-in/$2"

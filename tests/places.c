@@ -5,8 +5,8 @@
 
 /*
  * For the copy of pxenc that the tests run from the build folder, never installed: the
- * pxenc-fetch beside it, or a program in its place that starts it, and a folder for ACS tokens of
- * each test's own.
+ * pxenc-fetch beside it, or a program in its place that starts it, and folders of each test's own:
+ * for ACS tokens, and for logins that are kept, with a systemd-creds that has its host key there.
  */
 const char *px_place_fetch(void)
 {
@@ -18,4 +18,27 @@ const char *px_place_fetch(void)
 const char *px_place_run(void)
 {
 	return getenv("PXENC_TEST_RUN_DIR");
+}
+
+/* Where a test has no use for one: a place that is never there. */
+static const char *from_environment(const char *variable)
+{
+	const char *place = getenv(variable);
+
+	return place ? place : "/nonexistent/pxenc";
+}
+
+const char *px_place_credstore(void)
+{
+	return from_environment("PXENC_TEST_CREDSTORE");
+}
+
+const char *px_place_credstore_encrypted(void)
+{
+	return from_environment("PXENC_TEST_CREDSTORE_ENCRYPTED");
+}
+
+const char *px_place_systemd_creds(void)
+{
+	return from_environment("PXENC_TEST_SYSTEMD_CREDS");
 }

@@ -6,20 +6,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "pxenc/config.h"
 #include "pxenc/secret.h"
-#include "pxenc/status.h"
 
 /*
  * ACS tokens that are kept between runs, on tmpfs. Each has its file, named by the SHA-256 of
  * the cluster (URLs and CA) and of the DC/OS user, so that no server is ever shown another's
- * token. A login by hand is kept under the empty user name: the session.
+ * token. A login by hand is kept under a name of its own: the session.
  *
  * Functions return 0 or -errno. A NULL cache is one that holds and keeps nothing.
  */
 struct px_acs_cache;
 
-#define PX_ACS_SESSION "" /* the user name that a login by hand is kept under */
+/* User names that no user has: a login by hand is kept under the one, and under the other that of
+ * a login which survives restarts, whose user is encrypted. */
+#define PX_ACS_SESSION ""
+#define PX_ACS_KEPT "\n"
 
 /* Seconds: a token that expires sooner is not worth showing. */
 #define PX_ACS_MARGIN 60
@@ -89,28 +90,5 @@ static inline void px_acs_cache_cleanup(struct px_acs_cache **cache)
 {
 	px_acs_cache_free(cache);
 }
-
-/*
- * The credentials that an administrator configured: username_file and password_file, each else
- * from DCOS_SECRETS_USERNAME and DCOS_SECRETS_PASSWORD.
- */
-
-/* Moves DCOS_SECRETS_PASSWORD out of the environment, where other programs could see it. Once
- * for each process; what was there stays known. PX_NOMEM. */
-enum px_status px_login_hide_password(void) PX_MUST_CHECK;
-
-/* One line of text that fits a frame; PX_USAGE names `where` it came from. */
-enum px_status px_login_check_uid(const char *uid, const char *where) PX_MUST_CHECK;
-
-/* *ret_uid is NULL where none is configured. PX_USAGE: the file is not fit. */
-enum px_status px_login_uid(const struct px_config *config, char **ret_uid) PX_MUST_CHECK;
-
-/* PX_USAGE: there is none, or its file is not fit. */
-enum px_status px_login_password(const struct px_config *config,
-				 struct px_secret **ret_password) PX_MUST_CHECK;
-
-/* What changes when the administrator mends the password: the identity of its file. */
-#define PX_LOGIN_SOURCE_MAX 64
-size_t px_login_source(const struct px_config *config, uint8_t source[PX_LOGIN_SOURCE_MAX]);
 
 #endif

@@ -24,7 +24,15 @@ extern const struct px_command px_commands[]; /* ends with words == NULL */
 enum px_status px_cmd_format(int argc, char **argv);
 enum px_status px_cmd_open(int argc, char **argv);
 enum px_status px_cmd_close(int argc, char **argv);
+enum px_status px_cmd_resize(int argc, char **argv);
+enum px_status px_cmd_suspend(int argc, char **argv);
+enum px_status px_cmd_resume(int argc, char **argv);
+enum px_status px_cmd_guard(int argc, char **argv);
 enum px_status px_cmd_status(int argc, char **argv);
+enum px_status px_cmd_erase(int argc, char **argv);
+enum px_status px_cmd_header_backup(int argc, char **argv);
+enum px_status px_cmd_header_restore(int argc, char **argv);
+enum px_status px_cmd_header_seal(int argc, char **argv);
 enum px_status px_cmd_login(int argc, char **argv);
 enum px_status px_cmd_logout(int argc, char **argv);
 enum px_status px_cmd_set_cluster_key(int argc, char **argv);
@@ -35,6 +43,11 @@ enum px_status px_cmd_secret_update(int argc, char **argv);
 enum px_status px_cmd_secret_get(int argc, char **argv);
 enum px_status px_cmd_secret_list(int argc, char **argv);
 enum px_status px_cmd_secret_delete(int argc, char **argv);
+enum px_status px_cmd_credentials_create(int argc, char **argv);
+enum px_status px_cmd_credentials_list(int argc, char **argv);
+enum px_status px_cmd_credentials_validate(int argc, char **argv);
+enum px_status px_cmd_credentials_delete(int argc, char **argv);
+enum px_status px_cmd_credentials_exec(int argc, char **argv);
 enum px_status px_cmd_token_key(int argc, char **argv);
 
 /* mount.pxenc: the exit code is mount(8)'s. */

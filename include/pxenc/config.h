@@ -2,6 +2,7 @@
 #ifndef PXENC_CONFIG_H
 #define PXENC_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "pxenc/cleanup.h"
@@ -17,15 +18,17 @@
  * beats the config, the config beats the environment (Portworx's DCOS_* names).
  */
 struct px_config {
-	char *file;		  /* where it was read from, for messages */
-	char **cluster_urls;	  /* https only; NULL-terminated; at least one */
-	char *ca_cert_file;	  /* PEM; NULL: the system's store */
-	char *store;		  /* "default" */
-	char *base_path;	  /* without slashes at its ends; "" is the top level */
-	char *username_file;	  /* NULL: none */
-	char *password_file;	  /* NULL: none */
-	char *cluster_secret_key; /* NULL: none; a path as a person wrote it */
-	unsigned int timeout;	  /* seconds; 0: for ever */
+	char *file;		    /* where it was read from, for messages */
+	char **cluster_urls;	    /* https only; NULL-terminated; at least one */
+	char *ca_cert_file;	    /* PEM; NULL: the system's store */
+	char *store;		    /* "default" */
+	char *base_path;	    /* without slashes at its ends; "" is the top level */
+	char *username_file;	    /* NULL: none */
+	char *password_file;	    /* NULL: none */
+	char *service_account_file; /* NULL: none; not beside the two above */
+	char *cluster_secret_key;   /* NULL: none; a path as a person wrote it */
+	unsigned int timeout;	    /* seconds; 0: for ever */
+	bool header_backup;	    /* keep one of every volume in the store */
 };
 
 /*

@@ -7,17 +7,19 @@
 #include <stdint.h>
 
 #include "pxenc/http.h"
+#include "pxenc/json-text.h"
 
 /*
  * The part of DC/OS that pxenc-fetch speaks: IAM's login and Secrets, as their specifications
  * (ent-iam.yaml, secrets.yaml of DC/OS 2.2) and the real clients have them.
  */
 
-/* What logs in: an ACS token that another process got meanwhile, or a name and its password. */
+/* What logs in: an ACS token that another process got meanwhile, or a name and what proves it. */
 struct px_credentials {
-	struct px_secret *acs; /* or NULL, and then both of these are there */
+	struct px_secret *acs; /* or NULL, and then the name is there and one of the others */
 	char *uid;
 	struct px_secret *password;
+	struct px_secret *service; /* a service account's login token, in the password's place */
 };
 
 void px_credentials_clear(struct px_credentials *credentials);
@@ -32,7 +34,7 @@ struct px_keeper {
 	/* Called when the store wants a login. Any status ends the request. */
 	enum px_status (*want_login)(void *arg, struct px_credentials *ret_credentials,
 				     struct px_cause *cause);
-	/* Called with the ACS token that a password got; expiry in seconds since 1970, or 0. */
+	/* Called with the ACS token that a login got; expiry in seconds since 1970, or 0. */
 	enum px_status (*keep)(void *arg, const struct px_secret *acs, int64_t expiry,
 			       struct px_cause *cause);
 	void *arg;
@@ -87,25 +89,17 @@ int px_dcos_parse_list(const char *json, size_t len, struct px_secret **ret_list
 int px_dcos_parse_portworx(const char *value, size_t len, const char *path,
 			   struct px_secret **ret_member) PX_MUST_CHECK;
 
+/* A JSON object of texts alone, in members.h's form. */
+int px_json_members(const char *json, size_t len, struct px_secret **ret_members) PX_MUST_CHECK;
+
 /* Whether an error's body is a JSON object whose description has this text. */
 bool px_dcos_error_says(const char *body, size_t len, const char *text);
 
+/* Whether an error's body is as the API's own are: a JSON object with a title and a description. */
+bool px_dcos_is_error(const char *body, size_t len);
+
 /* The "exp" claim of a JWT, unverified: seconds since 1970, 0 when it has none that is sane. */
 int64_t px_jwt_expiry(const char *jwt, size_t len);
-
-/*
- * The questions' writers. A text goes into JSON if it is UTF-8 without NUL.
- */
-bool px_json_is_text(const void *data, size_t len);
-
-/* {"name": "text", …} of count pairs. -E2BIG: longer than PX_SECRET_MAX. */
-struct px_json_pair {
-	const char *name;
-	const void *text;
-	size_t len;
-};
-int px_json_object(const struct px_json_pair *pairs, size_t count,
-		   struct px_secret **ret_json) PX_MUST_CHECK;
 
 /* A path for a URL: everything but unreserved characters and slashes as %XX. NULL: no memory. */
 char *px_url_escape(const char *path);

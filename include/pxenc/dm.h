@@ -11,6 +11,7 @@ struct px_dm_crypt {
 	char *cipher;	       /* "aes-xts-plain64" */
 	unsigned int key_bits; /* volume key */
 	bool keyring;	       /* the key lies in the kernel keyring, not in the table */
+	bool has_key;	       /* false when it was wiped: the table shows zeros in its place */
 	unsigned int sector_size;
 	bool discard;
 	bool deferred; /* goes at its last close */
@@ -22,6 +23,14 @@ int px_dm_crypt(const char *name, struct px_dm_crypt *ret_crypt) PX_MUST_CHECK;
 
 /* Parses the parameters of a crypt target's table line, for px_dm_crypt and its tests. -EINVAL. */
 int px_dm_crypt_parse(const char *params, struct px_dm_crypt *ret_crypt) PX_MUST_CHECK;
+
+/*
+ * Takes the volume key from the kernel: what is written to the mapping comes to rest, and the
+ * filesystem on it, which takes as long as its dirty pages do; then its I/O waits, and its key is
+ * wiped. If it cannot be wiped, I/O goes on. Neither the header nor libcryptsetup is needed, so
+ * that a broken header does not protect the key. -ENOENT: no such mapping; other -errno.
+ */
+int px_dm_suspend(const char *name) PX_MUST_CHECK;
 
 /*
  * Frees a mapping that nothing else can free: one that is suspended, or whose disk is gone. What

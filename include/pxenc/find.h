@@ -12,4 +12,7 @@
  */
 int px_find_mapping(const char *what, struct px_mapping *ret_mapping) PX_MUST_CHECK;
 
+/* The same for a command that needs one which is LUKS: PX_NO_VOLUME has said why there is none. */
+enum px_status px_find_volume(const char *what, struct px_mapping *ret_mapping) PX_MUST_CHECK;
+
 #endif

@@ -38,15 +38,16 @@
 
 enum px_frame_type {
 	/* from pxenc */
-	PX_FRAME_SESSION = 1,	  /* URL…, STORE, and where there are: CA, TIMEOUT, ACS */
-	PX_FRAME_REQUEST = 2,	  /* OP, PATH, and where the op has it: HOW, VALUE */
-	PX_FRAME_CREDENTIALS = 3, /* ACS, or UID and PASSWORD: the answer to WANT_LOGIN */
+	PX_FRAME_SESSION = 1,	  /* URL…, STORE, and where there are: CA, TIMEOUT, ACS; without
+				     STORE: a stranger, no DC/OS cluster, and URL may be http */
+	PX_FRAME_REQUEST = 2,	  /* OP, PATH, and where the op has it: HOW, VALUE, LINE… */
+	PX_FRAME_CREDENTIALS = 3, /* ACS, or UID and PASSWORD or SERVICE: for a WANT_LOGIN */
 	/* from pxenc-fetch */
 	PX_FRAME_NOTE = 16,	  /* KIND, TEXT */
 	PX_FRAME_WANT_LOGIN = 17, /* nothing: there is no ACS token, or it was rejected */
-	PX_FRAME_TOKEN = 18,	  /* ACS, EXPIRY: a login with the password worked */
-	PX_FRAME_ANSWER = 19,	  /* STATUS, and TEXT (a failure), VALUE (get) or LIST (list) */
-	PX_FRAME_AGAIN = 20,	  /* nothing: start me anew, the sandbox shuts out a new file */
+	PX_FRAME_TOKEN = 18,	  /* ACS, EXPIRY: a login with credentials worked */
+	PX_FRAME_ANSWER = 19, /* STATUS, and TEXT (a failure), VALUE (get, parse) or LIST (list) */
+	PX_FRAME_AGAIN = 20,  /* nothing: start me anew, the sandbox shuts out a new file */
 	/* in files */
 	PX_FRAME_CACHED = 32,  /* CLUSTER, UID, BASE, ACS, EXPIRY */
 	PX_FRAME_REFUSED = 33, /* SOURCE, TIME: a login was refused */
@@ -71,9 +72,11 @@ enum px_field_tag {
 	PX_FIELD_LIST = 16,    /* relative paths, each with a NUL at its end */
 	PX_FIELD_CLUSTER = 17, /* SHA-256 of URLs and CA */
 	PX_FIELD_BASE = 18,    /* text; the base path of a login by hand, may be empty */
-	PX_FIELD_SOURCE = 19,  /* bytes that change when the password's file does */
+	PX_FIELD_SOURCE = 19,  /* bytes that change when the credentials' file does */
 	PX_FIELD_TIME = 20,    /* number, px_now_ms() */
-	PX_FIELD_LAST = PX_FIELD_TIME,
+	PX_FIELD_SERVICE = 21, /* a service account's login token, which pxenc signed */
+	PX_FIELD_LINE = 22,    /* text; a line of HTTP's header; repeated */
+	PX_FIELD_LAST = PX_FIELD_LINE,
 };
 
 enum px_op {
@@ -83,6 +86,9 @@ enum px_op {
 	PX_OP_DELETE = 4,
 	PX_OP_LIST = 5,
 	PX_OP_LOGIN = 6, /* log in, whatever ACS token there is */
+	PX_OP_PARSE = 7, /* VALUE, a JSON object of texts, into members.h's form; no network */
+	PX_OP_S3 = 8, /* of a stranger: GET PATH with LINE…, of which the status alone counts */
+	PX_OP_LAST = PX_OP_S3,
 };
 
 enum px_note_kind {

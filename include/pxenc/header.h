@@ -18,14 +18,24 @@
 /* Bytes; enough for the largest header and any alignment. Beyond it, somebody hides something. */
 #define PX_DATA_OFFSET_MAX ((uint64_t)1 << 30)
 
+/* An area of the device, in bytes from its start. */
+struct px_area {
+	uint64_t start, end;
+};
+
+#define PX_KEYSLOTS_MAX 32
+
 /* What a LUKS2 header says, after the allowlist let it through. */
 struct px_header {
 	char *cipher;		  /* "aes-xts-plain64" */
 	uint64_t data_offset;	  /* bytes */
 	unsigned int sector_size; /* bytes */
-	struct px_token *token;	  /* ours; NULL: the volume has none */
-	int token_id;		  /* LUKS2 token number, -1 with no token */
-	bool reencrypting;	  /* its data is being written anew, under another volume key */
+	size_t copy_size;	  /* bytes of each of its two copies; the keyslots follow */
+	struct px_area areas[PX_KEYSLOTS_MAX]; /* of the keyslots, in the order of their names */
+	size_t area_count;
+	struct px_token *token; /* ours; NULL: the volume has none */
+	int token_id;		/* LUKS2 token number, -1 with no token */
+	bool reencrypting;	/* its data is being written anew, under another volume key */
 };
 
 /*

@@ -26,6 +26,16 @@ enum px_status px_cause_set(struct px_cause *cause, enum px_status status, const
 	PX_PRINTF(3, 4);
 enum px_status px_cause_nomem(struct px_cause *cause);
 
+/* Who is asked: its name in messages, whence URL and CA come, what to do when its certificate does
+ * not verify, and whether it may be spoken to without TLS. */
+struct px_peer {
+	const char *name; /* "the store" */
+	const char *url;  /* "cluster_url" */
+	const char *ca;	  /* "ca_cert_file" */
+	const char *mend; /* "check ca_cert_file and cluster_url" */
+	bool plain;	  /* http:// as well as https:// */
+};
+
 /* Who wants to know what goes on. */
 struct px_listener {
 	void (*note)(void *arg, enum px_note_kind kind, const char *text);
@@ -43,6 +53,7 @@ struct px_http_request {
 	const char *content_type; /* NULL: there is no body */
 	const struct px_secret *body;
 	const struct px_secret *acs; /* ACS token; NULL: none is sent */
+	char *const *headers;	     /* more of them, "Name: value"; NULL: none */
 	size_t answer_max;	     /* bytes of the answer's body */
 	bool fresh;	   /* on a new connection: libcurl repeats a question on a dead kept one by
 			      itself, and of a create or delete we have to know how often it was sent */
@@ -68,16 +79,17 @@ static inline void px_http_answer_cleanup(struct px_http_answer *answer)
 /* Loads what libcurl and OpenSSL load at their first use, without network. 0 or -EIO. */
 int px_http_init(void) PX_MUST_CHECK;
 
-/* Splits an https URL of host and port alone. -EINVAL for any other, -ENOMEM. */
-int px_http_split(const char *url, char **ret_host, char **ret_port) PX_MUST_CHECK;
+/* Splits an https URL (plain: or an http one) of host and port alone. -EINVAL for any other,
+ * -ENOMEM. */
+int px_http_split(const char *url, bool plain, char **ret_host, char **ret_port) PX_MUST_CHECK;
 
 /* A connection to one address of one URL, kept between questions. */
 struct px_http;
 
 /* url: https://HOST[:PORT] without a slash at its end. address: numeric. ca: PEM, kept by
- * reference; NULL: the system's store. -ENOMEM. */
-int px_http_new(const char *url, const char *address, const char *port, const struct px_secret *ca,
-		struct px_http **ret_http) PX_MUST_CHECK;
+ * reference, as peer is; NULL: the system's store. -ENOMEM. */
+int px_http_new(const struct px_peer *peer, const char *url, const char *address, const char *port,
+		const struct px_secret *ca, struct px_http **ret_http) PX_MUST_CHECK;
 
 /*
  * Asks once. PX_OK: an answer came, of whatever code. PX_UNREACHABLE: none came, and asking
@@ -94,12 +106,13 @@ void px_http_free(struct px_http **http);
 #define PX_CONNECT_MS 2000
 
 /*
- * The ways to the store: every address of every URL, in order. Names are resolved when it is
+ * The ways to a peer: every address of every URL, in order. Names are resolved when it is
  * their turn, and anew while we wait.
  */
 struct px_route;
 
-enum px_status px_route_new(char *const *urls, const struct px_secret *ca, int64_t deadline,
+enum px_status px_route_new(const struct px_peer *peer, char *const *urls,
+			    const struct px_secret *ca, int64_t deadline,
 			    const struct px_listener *listener, struct px_route **ret_route,
 			    struct px_cause *cause) PX_MUST_CHECK;
 

@@ -24,4 +24,8 @@ int px_lock_try(const char *path, int *ret_fd);
  */
 int px_lock_out_udev(int fd) PX_MUST_CHECK;
 
+/* 0: nobody has a block device mounted, mapped or swapped on; a file is nobody's. fd: the device's.
+ * -EBUSY; other -errno. */
+int px_device_unused(const char *path, int fd) PX_MUST_CHECK;
+
 #endif

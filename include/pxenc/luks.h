@@ -7,6 +7,7 @@
 
 #include "pxenc/header.h"
 #include "pxenc/secret.h"
+#include "pxenc/slots.h"
 #include "pxenc/status.h"
 #include "pxenc/token.h"
 
@@ -29,6 +30,7 @@ enum px_status px_luks_load(const char *device, struct px_luks **ret_luks) PX_MU
  */
 enum px_status px_luks_load_to_change(const char *device, struct px_luks **ret_luks) PX_MUST_CHECK;
 
+/* What a new volume is to be; see image.h. */
 struct px_luks_params {
 	const char *uuid;	  /* chosen by the caller, since a generated key's path has it */
 	const char *label;	  /* or NULL */
@@ -40,18 +42,20 @@ struct px_luks_params {
 	bool auto_open;
 };
 
+/* Whether a text is a uuid as LUKS writes it. */
+bool px_luks_is_uuid(const char *text);
+
 /*
- * Makes a LUKS2 volume whose keyslot 0 opens with key: header, keyslot, LUKS2 token, and the
- * seal for a generated key. Everything on the device is lost. The parameters are checked first,
- * so that a refusal (PX_USAGE) leaves the device as it was. It writes under libcryptsetup's
- * locks, in a process that has not called px_luks_load: that switches them off for good.
- * PX_NO_VOLUME, PX_BUSY, PX_KERNEL, PX_NOMEM.
+ * Whether a device begins with a LUKS2 header that has our subsystem label. It is what a device is
+ * asked before all else when volumes are looked for, costs one read, and proves nothing.
+ * PX_NO_VOLUME, PX_KERNEL.
  */
-enum px_status px_luks_format(const char *device, const struct px_luks_params *params,
-			      const struct px_secret *key, struct px_luks **ret_luks) PX_MUST_CHECK;
+enum px_status px_luks_look_for_label(const char *device, bool *ret_labelled) PX_MUST_CHECK;
 
 /* What was loaded; valid as long as luks. The token is NULL for LUKS1 and for foreign volumes. */
 const char *px_luks_device(const struct px_luks *luks);
+uint64_t px_luks_device_size(const struct px_luks *luks); /* bytes */
+uint64_t px_luks_data_offset(const struct px_luks *luks); /* bytes; the header lies before it */
 const char *px_luks_uuid(const struct px_luks *luks);
 int px_luks_version(const struct px_luks *luks);	/* 1 or 2 */
 const char *px_luks_cipher(const struct px_luks *luks); /* "aes-xts-plain64" */
@@ -78,6 +82,21 @@ enum px_status px_luks_verify_seal(struct px_luks *luks, const struct px_secret 
 enum px_status px_luks_test(struct px_luks *luks, const struct px_secret *key,
 			    bool named_slot) PX_MUST_CHECK;
 
+/* The same for the LUKS2 token's keyslot, with the volume key for the caller. PX_BAD_HEADER: there
+ * is no such LUKS2 token; PX_BAD_KEY, PX_KERNEL, PX_NOMEM. */
+enum px_status px_luks_open_named(struct px_luks *luks, const struct px_secret *key,
+				  struct px_secret **ret_volume_key) PX_MUST_CHECK;
+
+/* What trying a key costs: on the LUKS2 token's keyslot when named_slot, else on any. */
+struct px_cost px_luks_cost(const struct px_luks *luks, bool named_slot);
+
+/*
+ * One argon2id may need a gigabyte, so that all processes of a machine open such keyslots one after
+ * another. Whoever sees to it that the memory suffices (slots.h) says so here, before the key is
+ * tried.
+ */
+void px_luks_set_parallel(struct px_luks *luks);
+
 struct px_activate {
 	bool named_slot; /* the LUKS2 token's keyslot, no other */
 	bool readonly;
@@ -100,6 +119,10 @@ enum px_status px_luks_activate(struct px_luks *luks, const char *name, const st
 bool px_luks_has_slot(const struct px_luks *luks, int slot);
 unsigned int px_luks_count_slots(const struct px_luks *luks);
 int px_luks_free_slot(const struct px_luks *luks);
+
+/* The salt of a keyslot's PBKDF, by which it is told from any other that ever has its number.
+ * -ENOENT: it is not there. -ENOMEM; other -errno. */
+int px_luks_slot_salt(struct px_luks *luks, int slot, char **ret_salt) PX_MUST_CHECK;
 
 /* Opens a keyslot (-1: whichever the key opens) and returns its number; the volume key is the
  * caller's. Silent: -EPERM, the key does not open it, or it is not there; -ENOMEM; other -errno. */
@@ -141,8 +164,27 @@ enum px_status px_luks_reencrypt(struct px_luks *luks, const char *name,
 				 const struct px_secret *key, px_luks_progress *progress, void *arg,
 				 bool *ret_stopped) PX_MUST_CHECK;
 
+/* What the seal is over, in the header as it is loaded (px_seal_text). PX_BAD_HEADER: it has no
+ * LUKS2 token of ours. PX_KERNEL, PX_NOMEM. */
+enum px_status px_luks_sealed(struct px_luks *luks, char **ret_text) PX_MUST_CHECK;
+
 /* The subsystem label, by which udev and people see whose the volume is. */
 enum px_status px_luks_set_subsystem(struct px_luks *luks) PX_MUST_CHECK;
+
+/*
+ * Gives a suspended mapping of this volume (px_dm_suspend) its key again, and what waits for it
+ * goes on. The LUKS2 token's keyslot when named_slot, else any. PX_BAD_KEY, PX_KERNEL, PX_NOMEM.
+ */
+enum px_status px_luks_resume(struct px_luks *luks, const char *name, const struct px_secret *key,
+			      bool named_slot) PX_MUST_CHECK;
+
+/*
+ * Makes a mapping of this volume as large as the device below it is now; it stays in use
+ * meanwhile. *ret_before and *ret_now: its size in bytes. PX_BAD_KEY, PX_KERNEL, PX_NOMEM.
+ */
+enum px_status px_luks_resize(struct px_luks *luks, const char *name, const struct px_secret *key,
+			      bool named_slot, uint64_t *ret_before,
+			      uint64_t *ret_now) PX_MUST_CHECK;
 
 /*
  * Removes a mapping: now, or deferred until its last user is gone. PX_BUSY at once when it is

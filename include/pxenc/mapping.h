@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "pxenc/cleanup.h"
 #include "pxenc/status.h"
 
 /*
@@ -45,6 +46,9 @@ int px_mapping_helpers(dev_t slave, struct px_mapping **ret_list, size_t *ret_co
 int px_mapping_by_lost_slave(const char *slave_name, struct px_mapping *ret_mapping);
 
 bool px_mapping_is_luks(const struct px_mapping *mapping);
+
+/* Whether a LUKS mapping was made from a header with this uuid. */
+bool px_mapping_has_uuid(const struct px_mapping *mapping, const char *uuid);
 
 void px_mapping_clear(struct px_mapping *mapping);
 void px_mapping_list_free(struct px_mapping **list, size_t count);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "pxenc/cleanup.h"
 #include "pxenc/status.h"
 
 /* One mount as libmount does it. */
@@ -28,6 +29,13 @@ enum px_status px_mount(const struct px_mount *mount);
  * than its device's, by its path. -ENOMEM.
  */
 int px_mount_targets(const char *source, dev_t device, char ***ret_targets);
+
+/*
+ * The block device below the mount of our own namespace in which a path (absolute, without links)
+ * lies: what the mount shows as its number, and for btrfs the device that it names. -ENOMEM;
+ * -ENOENT: it lies in no mount.
+ */
+int px_mount_device(const char *path, dev_t *ret_device) PX_MUST_CHECK;
 
 /* Whether the mapping is mounted at target (resolved). */
 bool px_mounted_at(const char *source, dev_t device, const char *target);

@@ -18,4 +18,11 @@ const char *px_place_fetch(void);
  * NULL: there is none, and nothing is cached. */
 const char *px_place_run(void);
 
+/* The credential stores of systemd, where a login is kept for restarts. */
+const char *px_place_credstore(void);
+const char *px_place_credstore_encrypted(void);
+
+/* The absolute path of systemd-creds(1). */
+const char *px_place_systemd_creds(void);
+
 #endif

@@ -29,4 +29,14 @@ int px_seal_make(const char *json, size_t len, const char *uuid, const struct px
 int px_seal_verify(const char *json, size_t len, const char *uuid,
 		   const struct px_secret *key) PX_MUST_CHECK;
 
+/*
+ * The proof that whoever wrote a uuid down knew the generated key that was made for it: an HMAC
+ * of the uuid under HKDF-SHA256(secret, salt = uuid, info = "pxenc format v1"), base64url. -errno.
+ */
+int px_seal_prove(const char *uuid, const struct px_secret *key, char **ret_proof);
+
+/* 0: it is; -EBADMSG: it is not; other -errno: it could not be checked. */
+int px_seal_check_proof(const char *proof, const char *uuid,
+			const struct px_secret *key) PX_MUST_CHECK;
+
 #endif

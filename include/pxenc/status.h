@@ -27,6 +27,8 @@ enum px_status {
 	PX_EXISTS = 14,	     /* the secret exists already */
 	PX_DECLINED = 15,    /* the user said no, or --force is wanted and missing */
 	PX_SOME_FAILED = 20, /* --all: some volumes failed */
+	PX_CANNOT_RUN = 126, /* credentials exec, as a shell has it: the command cannot be run */
+	PX_NO_COMMAND = 127, /* nor found */
 };
 
 /* The code of mount(8) for a status: 0, 1 (usage), 2 (system) or 32 (mount failure). */

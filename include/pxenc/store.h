@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pxenc/account.h"
 #include "pxenc/config.h"
 #include "pxenc/secret.h"
 #include "pxenc/status.h"
@@ -28,6 +29,9 @@ enum px_get {
 	PX_GET_PASSPHRASE = 1, /* a JSON object with a member named by the path's full text or
 				  last component is a Portworx-written secret: that member */
 	PX_GET_MAYBE = 2,      /* PX_NO_SECRET is an answer, not an error: nothing is logged */
+	PX_GET_VERDICT = 4,    /* the question is whether the store itself grants it: PX_NO_SECRET
+				  and PX_FORBIDDEN are answers, and PX_UNTRUSTED where somebody
+				  before it, such as a proxy, says so */
 };
 
 /* how: an OR of enum px_get. */
@@ -48,23 +52,45 @@ enum px_status px_store_update(struct px_store *store, const char *path,
 
 enum px_status px_store_delete(struct px_store *store, const char *path) PX_MUST_CHECK;
 
+/* The same, and PX_OK where there is none. */
+enum px_status px_store_drop(struct px_store *store, const char *path) PX_MUST_CHECK;
+
 /* All paths below path ("" is the top), relative to it, sorted; NULL-terminated, caller frees
  * with px_strv_free. An empty folder and none at all look the same. */
 enum px_status px_store_list(struct px_store *store, const char *path,
 			     char ***ret_paths) PX_MUST_CHECK;
 
 /*
- * Logs in with a name and password given by hand, whatever is cached, and keeps the ACS token
- * for this cluster on tmpfs, with the base path that later commands are to use.
+ * Has pxenc-fetch take apart a JSON object of texts, wherever it came from, since no program with
+ * privileges parses JSON of the network's. *ret_members (see members.h) is NULL where it is none.
  */
-enum px_status px_store_login(struct px_store *store, const char *uid,
-			      const struct px_secret *password) PX_MUST_CHECK;
+enum px_status px_store_parse(struct px_store *store, const struct px_secret *json,
+			      struct px_secret **ret_members) PX_MUST_CHECK;
+
+/*
+ * Logs in with an account given by hand, whatever is cached, and keeps the ACS token for this
+ * cluster on tmpfs, with the base path that later commands are to use.
+ */
+enum px_status px_store_login(struct px_store *store,
+			      const struct px_account *account) PX_MUST_CHECK;
 
 /* Forgets every ACS token of this cluster and user of the machine. *ret_any: there was one. */
 enum px_status px_store_logout(const struct px_config *config, bool *ret_any) PX_MUST_CHECK;
 
-/* The base path that a login by hand asked for, if one is in force: replaces config's. */
+/* The base path that a login by hand asked for, if one is in force, or one that is kept for
+ * restarts: replaces config's. */
 enum px_status px_store_session_base(struct px_config *config) PX_MUST_CHECK;
+
+struct px_s3_request;
+
+/*
+ * Sends a signed request (cloud.h) to its endpoint, which is a stranger to the store: a pxenc-fetch
+ * of its own asks it, which is handed no ACS token. ca_file: PEM, in the place of the system's
+ * store; NULL: none. PX_OK: the keys are good. PX_UNAUTHENTICATED: they are refused. PX_FORBIDDEN:
+ * they may not list. PX_NO_SECRET: there is no such bucket.
+ */
+enum px_status px_store_try_s3(const struct px_s3_request *request, char *ca_file,
+			       int64_t deadline) PX_MUST_CHECK;
 
 void px_store_free(struct px_store **store);
 

@@ -18,7 +18,7 @@
  * the volume's, "old" from then on until the old one is gone.
  *
  *    "next":{"slot":1,"secret":"volumes/UUID/2","keep":false}
- *    "old":{"slot":0,"secret":"volumes/UUID/1","keep":false}
+ *    "old":{"slot":0,"secret":"volumes/UUID/1","keep":false,"salt":"…"}
  *
  * While the volume key is changed, "reencrypt" is true, and the token names the keyslots of both
  * volume keys, which the same secret opens.
@@ -31,6 +31,7 @@ struct px_token_other {
 	int keyslot;  /* not the token's own; it may not be there (any more) */
 	char *secret; /* NULL: there is no change under way */
 	bool keep;    /* the old key's secret is to stay in the store */
+	char *salt;   /* of an old one: that of its keyslot, by which it is known; NULL: none */
 };
 
 struct px_token {
@@ -60,9 +61,12 @@ char *px_token_format(const struct px_token *token);
 /* A copy, without the seal. NULL: out of memory. */
 struct px_token *px_token_copy(const struct px_token *token);
 
-/* Sets the other key of a change, or (secret NULL) clears it. -ENOMEM leaves it as it was. */
-int px_token_set_other(struct px_token_other *other, int keyslot, const char *secret,
-		       bool keep) PX_MUST_CHECK;
+/* Puts a copy of one in the place of another. -ENOMEM leaves it as it was. */
+int px_token_set_other(struct px_token_other *other,
+		       const struct px_token_other *value) PX_MUST_CHECK;
+
+/* There is no change under way (any more). */
+void px_token_clear_other(struct px_token_other *other);
 
 void px_token_free(struct px_token **token);
 

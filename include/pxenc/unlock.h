@@ -3,6 +3,7 @@
 #define PXENC_UNLOCK_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "pxenc/cleanup.h"
 #include "pxenc/config.h"
@@ -25,6 +26,25 @@ struct px_unlocked {
 enum px_status px_unlock(const char *device, const struct px_config *config,
 			 const struct px_options *options, bool test,
 			 struct px_unlocked *ret_unlocked) PX_MUST_CHECK;
+
+/* Where the key of a loaded volume comes from. A failure has been logged. */
+struct px_key_source {
+	enum px_status (*get)(void *arg, struct px_luks *luks, struct px_choice *ret_choice,
+			      struct px_secret **ret_key);
+	void *arg;
+};
+
+/* The same with a key from elsewhere than the store, for who has fetched many at once. */
+enum px_status px_unlock_with(const char *device, const struct px_options *options, bool test,
+			      const struct px_key_source *source,
+			      struct px_unlocked *ret_unlocked) PX_MUST_CHECK;
+
+/* The deadline of a command's questions to the store, by option or config. */
+int64_t px_unlock_deadline(const struct px_config *config, const struct px_options *options);
+
+/* The value of the secret at a full path, if it can be a key. */
+enum px_status px_unlock_fetch(struct px_store *store, const char *path,
+			       struct px_secret **ret_key) PX_MUST_CHECK;
 
 /*
  * Resolve and fetch alone: which secret opens a loaded volume, and its value. The seal is still to

@@ -5,7 +5,7 @@
 # To be sourced; uses $here (scripts), $build, $system and $run of scripts/vm.
 
 # Programs of the tests, relative to the build folder; absent ones are skipped.
-: "${PXENC_VM_PROGRAMS:=tests/pxenc-dcosd tests/luks2-edit}"
+: "${PXENC_VM_PROGRAMS:=tests/pxenc-dcosd tests/luks2-edit tests/luks2-many tests/replay-log}"
 
 # Makes $run/initrd: the cached one, and this run's payload behind it.
 # Arguments: name of the merged flag (or nothing), files to copy, --, COMMAND.

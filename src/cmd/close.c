@@ -1,58 +1,74 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-#include <errno.h>
-#include <string.h>
-
+#include "close-force.h"
 #include "close-stuck.h"
 #include "pxenc/cmd.h"
 #include "pxenc/find.h"
 #include "pxenc/helpers.h"
 #include "pxenc/log.h"
 #include "pxenc/luks.h"
-#include "pxenc/mapping.h"
 #include "pxenc/stale.h"
 
-static enum px_status close_mapping(const char *what, bool deferred)
+struct arguments {
+	bool deferred, force, stuck;
+	const char *what; /* NULL with stuck */
+};
+
+static enum px_status parse(int argc, char **argv, struct arguments *args)
+{
+	static const struct option longs[] = { PX_COMMON_OPTIONS,
+					       { "deferred", no_argument, NULL, 'd' },
+					       { "force", no_argument, NULL, 'f' },
+					       { "stuck", no_argument, NULL, 's' },
+					       { NULL, 0, NULL, 0 } };
+	int c;
+
+	while ((c = px_next_option("close", argc, argv, "", longs)) != -1) {
+		if (c == 'd')
+			args->deferred = true;
+		else if (c == 'f')
+			args->force = true;
+		else if (c == 's')
+			args->stuck = true;
+		else
+			return PX_USAGE;
+	}
+	if (argc - optind != (args->stuck ? 0 : 1) ||
+	    args->deferred + args->force + args->stuck > 1)
+		return px_usage("close");
+	args->what = argv[optind];
+	return PX_OK;
+}
+
+static enum px_status close_mapping(const struct arguments *args)
 {
 	px_auto(mapping) struct px_mapping mapping = { 0 };
 	enum px_status st;
-	int r;
 
-	r = px_find_mapping(what, &mapping);
-	if (r == -ENOENT)
-		return px_fail(PX_NO_VOLUME, "%s is not open: there is no mapping of it", what);
-	if (r < 0)
-		return px_fail(PX_NO_VOLUME, "cannot look at %s: %s", what, strerror(-r));
-	if (!px_mapping_is_luks(&mapping))
-		return px_fail(PX_NO_VOLUME, "the mapping %s is not a LUKS volume", mapping.name);
+	st = px_find_volume(args->what, &mapping);
+	if (st)
+		return st;
+	if (args->force)
+		return px_close_force(&mapping);
 	if (mapping.gone)
 		return px_stale_release(&mapping);
-	st = px_luks_deactivate(mapping.name, deferred);
+	if (mapping.suspended && !args->deferred)
+		return px_fail(PX_BUSY,
+			       "%s is suspended: pxenc resume %s first, or close it with --force",
+			       mapping.name, mapping.name);
+	st = px_luks_deactivate(mapping.name, args->deferred);
 	/* What a killed reencryption left below it is in nobody's way, but the next open's. */
-	if (!st && !deferred && px_helpers_clear(mapping.slave) < 0)
-		px_warn("%s: a mapping below it is left: see dmsetup ls --tree", what);
+	if (!st && !args->deferred && px_helpers_clear(mapping.slave) < 0)
+		px_warn("%s: a mapping below it is left: see dmsetup ls --tree", args->what);
 	return st;
 }
 
 enum px_status px_cmd_close(int argc, char **argv)
 {
-	static const struct option longs[] = { PX_COMMON_OPTIONS,
-					       { "deferred", no_argument, NULL, 'd' },
-					       { "stuck", no_argument, NULL, 's' },
-					       { NULL, 0, NULL, 0 } };
-	bool deferred = false, stuck = false;
-	int c;
+	struct arguments args = { .what = NULL };
+	enum px_status st;
 
-	while ((c = px_next_option("close", argc, argv, "", longs)) != -1) {
-		if (c == 'd')
-			deferred = true;
-		else if (c == 's')
-			stuck = true;
-		else
-			return PX_USAGE;
-	}
-	if (stuck && !deferred && argc == optind)
-		return px_close_stuck();
-	if (stuck || argc - optind != 1)
-		return px_usage("close");
-	return close_mapping(argv[optind], deferred);
+	st = parse(argc, argv, &args);
+	if (st)
+		return st;
+	return args.stuck ? px_close_stuck() : close_mapping(&args);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "pxenc/cmd.h"
+#include "pxenc/header-backup.h"
 #include "pxenc/key.h"
 #include "pxenc/lock.h"
 #include "pxenc/log.h"
@@ -295,7 +296,9 @@ static enum px_status enroll(const struct arguments *args)
 	printf("%s: volume %s, key %s (%s) in keyslot %d; its other keyslots are as they were\n",
 	       args->device, px_luks_uuid(job.luks), job.key.choice.path, job.key.choice.because,
 	       job.slot);
-	return args->recovery ? px_recovery_add(job.luks, job.slot, job.key.key) : PX_OK;
+	if (args->recovery)
+		st = px_recovery_add(job.luks, job.slot, job.key.key);
+	return st ? st : px_header_keep(&job.session, job.luks, job.key.key);
 }
 
 enum px_status px_cmd_enroll(int argc, char **argv)

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "pxenc/log.h"
+
 #define DEV "/dev/"
 #define MAPPER DEV "mapper/"
 
@@ -41,4 +43,22 @@ int px_find_mapping(const char *what, struct px_mapping *ret_mapping)
 		return r == -ENOENT && find_lost(what, ret_mapping) == 0 ? 0 : r;
 	}
 	return S_ISBLK(st.st_mode) ? px_mapping_by_slave(st.st_rdev, ret_mapping) : -ENOTBLK;
+}
+
+enum px_status px_find_volume(const char *what, struct px_mapping *ret_mapping)
+{
+	px_auto(mapping) struct px_mapping mapping = { 0 };
+	int r = px_find_mapping(what, &mapping);
+
+	if (r == -ENOENT)
+		return px_fail(PX_NO_VOLUME, "%s is not open: there is no mapping of it", what);
+	if (r == -ENOMEM)
+		return px_nomem();
+	if (r < 0)
+		return px_fail(PX_NO_VOLUME, "cannot look at %s: %s", what, strerror(-r));
+	if (!px_mapping_is_luks(&mapping))
+		return px_fail(PX_NO_VOLUME, "the mapping %s is not a LUKS volume", mapping.name);
+	*ret_mapping = mapping;
+	mapping = (struct px_mapping){ .name = NULL };
+	return PX_OK;
 }

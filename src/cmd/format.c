@@ -5,8 +5,11 @@
 #include <sys/random.h>
 
 #include "format-device.h"
+#include "format-unfinished.h"
 #include "pxenc/child.h"
 #include "pxenc/cmd.h"
+#include "pxenc/header-backup.h"
+#include "pxenc/image.h"
 #include "pxenc/log.h"
 #include "pxenc/luks.h"
 #include "pxenc/new-key.h"
@@ -29,11 +32,13 @@ struct arguments {
 struct plan {
 	char uuid[UUID_TEXT];
 	struct px_new_key key;
+	struct px_image *image;
 };
 
 static void plan_cleanup(struct plan *plan)
 {
 	px_new_key_clear(&plan->key);
+	px_image_free(&plan->image);
 }
 
 static enum px_status parse_sector_size(const char *text, unsigned int *ret_size)
@@ -153,9 +158,9 @@ static unsigned int key_bits(const char *cipher)
 	return strstr(cipher, "-xts-") ? 512 : 256;
 }
 
-static enum px_status format_device(const struct arguments *args, const struct px_target *target,
-				    const struct px_session *session, const struct plan *plan,
-				    struct px_luks **ret_luks)
+/* The volume in memory; the device is as it was. */
+static enum px_status build_volume(const struct arguments *args, const struct px_target *target,
+				   const struct px_session *session, struct plan *plan)
 {
 	const char *cipher = args->cipher ? args->cipher : "aes-xts-plain64";
 	struct px_luks_params params = { .uuid = plan->uuid,
@@ -167,7 +172,7 @@ static enum px_status format_device(const struct arguments *args, const struct p
 					 .store = session->config->store,
 					 .auto_open = args->auto_open };
 
-	return px_luks_format(target->path, &params, plan->key.key, ret_luks);
+	return px_image_build(target->path, &params, plan->key.key, &plan->image);
 }
 
 static enum px_status run_mkfs(const char *fstype, const char *source)
@@ -218,36 +223,96 @@ static void report(const struct arguments *args, const struct plan *plan)
 		       args->device, args->device);
 }
 
-/* The store has been asked, which takes time: is the device still what it was? */
-static enum px_status write_volume(const struct arguments *args, struct px_target *target,
-				   const struct px_session *session, const struct plan *plan,
-				   struct px_luks **ret_luks)
+static void stays_marked(const struct px_target *target)
+{
+	px_warn("%s stays marked as an interrupted format: run pxenc format again", target->path);
+}
+
+/*
+ * The key could not be stored, but nothing is lost yet: the device becomes what it was. Unless the
+ * store may have kept the key (why: what went wrong): then the mark, which alone names it, stays,
+ * and the next format deletes it.
+ */
+static void give_up(struct px_session *session, const struct px_target *target,
+		    const struct plan *plan, enum px_status why)
+{
+	if (why == PX_UNREACHABLE || px_format_forget(session, plan->key.choice.path) != PX_OK ||
+	    px_image_unmark(plan->image) != PX_OK)
+		stays_marked(target);
+}
+
+/* From the mark on, what is begun is finished or taken back. */
+static enum px_status write_volume(struct px_session *session, const struct px_target *target,
+				   struct plan *plan)
 {
 	enum px_status st;
 
-	st = px_target_check(target, args->force, false);
-	if (!st)
-		st = px_target_seize(target);
-	return st ? st : format_device(args, target, session, plan, ret_luks);
+	st = px_image_mark(plan->image);
+	if (st)
+		return st;
+	st = px_new_key_store(session, &plan->key);
+	if (st) {
+		give_up(session, target, plan, st);
+		return st;
+	}
+	st = px_image_commit(plan->image);
+	if (st)
+		stays_marked(target);
+	return st;
 }
 
 static enum px_status make_volume(const struct arguments *args, struct px_target *target,
-				  struct plan *plan, struct px_luks **ret_luks)
+				  struct plan *plan)
 {
 	px_auto(session) struct px_session session = { 0 };
 	enum px_status st;
 
 	st = px_session_open(&session);
 	if (!st)
+		st = px_format_clear(&session, target->path);
+	if (!st)
 		st = px_new_key_choose(&session, &args->key, plan->uuid, &plan->key);
-	/* From here on, what is begun is finished or taken back. */
-	px_signals_hold();
 	if (!st)
-		st = px_new_key_store(&session, &plan->key);
-	if (!st)
-		st = write_volume(args, target, &session, plan, ret_luks);
+		st = build_volume(args, target, &session, plan);
 	if (st)
-		px_new_key_take_back(&session, &plan->key);
+		return st;
+	px_signals_hold();
+	/* The store has been asked, which takes time: is the device still what it was? */
+	st = px_target_check(target, args->force, false);
+	if (!st)
+		st = px_target_seize(target);
+	return st ? st : write_volume(&session, target, plan);
+}
+
+/* Once all keyslots are there. A new volume has no older backup to be replaced. */
+static enum px_status keep_header(const struct px_luks *luks, const struct plan *plan)
+{
+	px_auto(session) struct px_session session = { 0 };
+	enum px_status st;
+
+	st = px_session_open(&session);
+	if (st || !session.config->header_backup)
+		return st;
+	return px_header_keep(&session, luks, plan->key.key);
+}
+
+/* What a volume that is there already gets: a recovery key, a backup of its header, a filesystem.
+ */
+static enum px_status complete(const struct arguments *args, const struct px_target *target,
+			       struct plan *plan)
+{
+	px_auto(luks) struct px_luks *luks = NULL;
+	enum px_status st;
+
+	/* A mapping is to have the device to itself. */
+	px_image_free(&plan->image);
+	st = px_luks_load_to_change(target->path, &luks);
+	if (!st && args->recovery)
+		st = px_recovery_add(luks, 0, plan->key.key);
+	if (!st)
+		st = keep_header(luks, plan);
+	if (!st && args->fstype)
+		st = make_filesystem(args, plan, luks);
 	return st;
 }
 
@@ -255,7 +320,6 @@ static enum px_status format(const struct arguments *args)
 {
 	__attribute__((cleanup(plan_cleanup))) struct plan plan = { 0 };
 	px_auto(target) struct px_target target = PX_TARGET_NONE;
-	px_auto(luks) struct px_luks *luks = NULL;
 	enum px_status st;
 
 	st = px_target_take(args->device, &target);
@@ -264,15 +328,11 @@ static enum px_status format(const struct arguments *args)
 	if (!st)
 		st = make_uuid(plan.uuid);
 	if (!st)
-		st = make_volume(args, &target, &plan, &luks);
+		st = make_volume(args, &target, &plan);
 	if (st)
 		return st;
 	report(args, &plan);
-	if (args->recovery)
-		st = px_recovery_add(luks, 0, plan.key.key);
-	if (st)
-		return st;
-	return args->fstype ? make_filesystem(args, &plan, luks) : PX_OK;
+	return complete(args, &target, &plan);
 }
 
 enum px_status px_cmd_format(int argc, char **argv)

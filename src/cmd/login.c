@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include <stdio.h>
 #include <string.h>
 
 #include "pxenc/clock.h"
 #include "pxenc/cmd.h"
+#include "pxenc/credentials.h"
 #include "pxenc/key.h"
 #include "pxenc/log.h"
+#include "pxenc/persist.h"
+#include "pxenc/places.h"
 #include "pxenc/store.h"
 
 struct arguments {
 	const char *username;
+	const char *service_account; /* a file */
 	const char *base_path;
-	bool from_stdin;
-	struct px_secret *password;
+	bool from_stdin, persist;
+	struct px_account account; /* filled as it becomes known */
 };
 
 /* --password exists because people's scripts have it; ps shall not see it for long. */
@@ -19,8 +24,8 @@ static enum px_status take_password(struct arguments *args, char *text)
 {
 	int r;
 
-	px_secret_free(&args->password);
-	r = px_secret_from(text, strlen(text), &args->password);
+	px_secret_free(&args->account.password);
+	r = px_secret_from(text, strlen(text), &args->account.password);
 	px_wipe_string(text);
 	if (r < 0)
 		return px_nomem();
@@ -39,12 +44,28 @@ static enum px_status take_option(struct arguments *args, int c)
 	case 's':
 		args->from_stdin = true;
 		return PX_OK;
+	case 'a':
+		args->service_account = optarg;
+		return PX_OK;
 	case 'b':
 		args->base_path = optarg;
+		return PX_OK;
+	case 'P':
+		args->persist = true;
 		return PX_OK;
 	default:
 		return PX_USAGE;
 	}
+}
+
+/* A user and at most one way to give the password, or a service account. */
+static bool is_complete(const struct arguments *args)
+{
+	bool has_password = args->account.password != NULL;
+
+	if (args->service_account)
+		return !args->username && !has_password && !args->from_stdin;
+	return args->username && *args->username && !(has_password && args->from_stdin);
 }
 
 static enum px_status parse(int argc, char **argv, struct arguments *args)
@@ -53,7 +74,9 @@ static enum px_status parse(int argc, char **argv, struct arguments *args)
 					       { "username", required_argument, NULL, 'u' },
 					       { "password", required_argument, NULL, 'p' },
 					       { "password-stdin", no_argument, NULL, 's' },
+					       { "service-account", required_argument, NULL, 'a' },
 					       { "base-path", required_argument, NULL, 'b' },
+					       { "persist", no_argument, NULL, 'P' },
 					       { NULL, 0, NULL, 0 } };
 	enum px_status st;
 	int c;
@@ -63,10 +86,7 @@ static enum px_status parse(int argc, char **argv, struct arguments *args)
 		if (st)
 			return st;
 	}
-	if (argc != optind || !args->username || !*args->username ||
-	    (args->password && args->from_stdin))
-		return px_usage("secrets dcos login");
-	return PX_OK;
+	return argc == optind && is_complete(args) ? PX_OK : px_usage("secrets dcos login");
 }
 
 /* A password file's newline at the end is not part of the password. */
@@ -89,28 +109,88 @@ static enum px_status password_from_stdin(struct px_secret **ret_password)
 	return PX_OK;
 }
 
-static enum px_status get_password(struct arguments *args)
+static enum px_status get_account(struct arguments *args)
 {
+	struct px_account *account = &args->account;
+
+	if (args->service_account)
+		return px_account_read_service(args->service_account, "service account", account);
+	account->uid = strdup(args->username);
+	if (!account->uid)
+		return px_nomem();
 	if (args->from_stdin)
-		return password_from_stdin(&args->password);
-	if (!args->password)
-		return px_prompt_secret("password", &args->password);
+		return password_from_stdin(&account->password);
+	if (!account->password)
+		return px_prompt_secret("password", &account->password);
 	return PX_OK;
 }
 
-static enum px_status login(const struct arguments *args)
+static enum px_status load_config(const struct arguments *args, struct px_config **ret_config)
 {
 	px_auto(config) struct px_config *config = NULL;
-	px_auto(store) struct px_store *store = NULL;
 	enum px_status st;
 
 	st = px_config_load(&config);
 	if (!st && args->base_path)
 		st = px_config_set_base_path(config, args->base_path);
 	if (!st)
-		st = px_store_new(config, px_deadline_in(config->timeout), &store);
+		*ret_config = px_steal(&config);
+	return st;
+}
+
+/* Else it would serve until the ACS token expires, and then quietly give way to somebody else. */
+static enum px_status check_persist(const struct px_config *config)
+{
+	enum px_credentials which = px_credentials_which(config);
+
+	if (which == PX_CREDENTIALS_SERVICE || which == PX_CREDENTIALS_USER)
+		return px_fail(PX_USAGE,
+			       "the credentials that the config '%s' names come before a login "
+			       "that is kept: remove them there, or log in without --persist",
+			       config->file);
+	return PX_OK;
+}
+
+static enum px_status log_in(const struct px_config *config, const struct px_account *account)
+{
+	px_auto(store) struct px_store *store = NULL;
+	enum px_status st;
+
+	st = px_store_new(config, px_deadline_in(config->timeout), &store);
+	return st ? st : px_store_login(store, account);
+}
+
+/* The login has worked: from here on a failure is that of the keeping alone. */
+static enum px_status persist(const struct arguments *args)
+{
+	enum px_status st;
+	bool tpm2;
+
+	st = px_persist_save(&args->account, args->base_path, &tpm2);
+	if (st)
+		return st;
+	printf("the login is kept in '%s', encrypted with %s\n", px_place_credstore_encrypted(),
+	       tpm2 ? "this machine's TPM2 and its host key" : "this machine's host key");
+	if (!tpm2)
+		px_warn("without a TPM2 the host key lies on the same disk: this protects backups, "
+			"not a stolen machine");
+	return PX_OK;
+}
+
+static enum px_status login(struct arguments *args)
+{
+	px_auto(config) struct px_config *config = NULL;
+	enum px_status st;
+
+	st = load_config(args, &config);
+	if (!st && args->persist)
+		st = check_persist(config);
 	if (!st)
-		st = px_store_login(store, args->username, args->password);
+		st = get_account(args);
+	if (!st)
+		st = log_in(config, &args->account);
+	if (!st && args->persist)
+		st = persist(args);
 	return st;
 }
 
@@ -121,10 +201,8 @@ enum px_status px_cmd_login(int argc, char **argv)
 
 	st = parse(argc, argv, &args);
 	if (!st)
-		st = get_password(&args);
-	if (!st)
 		st = login(&args);
-	px_secret_free(&args.password);
+	px_account_clear(&args.account);
 	return st;
 }
 
@@ -132,17 +210,21 @@ enum px_status px_cmd_logout(int argc, char **argv)
 {
 	static const struct option longs[] = { PX_COMMON_OPTIONS, { NULL, 0, NULL, 0 } };
 	px_auto(config) struct px_config *config = NULL;
+	bool any = false, kept = false;
 	enum px_status st;
-	bool any = false;
 
 	if (px_next_option("secrets dcos logout", argc, argv, "", longs) != -1)
 		return PX_USAGE;
 	if (argc != optind)
 		return px_usage("secrets dcos logout");
-	st = px_config_load(&config);
+	st = px_persist_forget(&kept);
+	if (!st && kept)
+		printf("the login that was kept for restarts is forgotten, too\n");
+	if (!st)
+		st = px_config_load(&config);
 	if (!st)
 		st = px_store_logout(config, &any);
-	if (!st && !any)
+	if (!st && !any && !kept)
 		px_note("there was no login");
 	return st;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include <string.h>
 
-#include "pxenc/cmd.h"
+#include "open-all.h"
 #include "pxenc/dm.h"
 #include "pxenc/log.h"
 #include "pxenc/session.h"
@@ -9,14 +9,32 @@
 
 struct arguments {
 	struct px_options options;
-	bool test;
-	bool service; /* content with a mapping that closes by itself */
-	const char *device;
+	bool test, all, json;
+	bool service;	/* content with a mapping that closes by itself */
+	char **devices; /* NULL-terminated; one, unless all */
 };
+
+/* What is left after the options: a device and a name, or devices. */
+static enum px_status take_operands(int argc, char **argv, struct arguments *args)
+{
+	args->devices = argv;
+	if (args->all && args->options.name)
+		return px_fail(PX_USAGE, "one name= cannot be that of many: leave it out, or open "
+					 "the volume without --all");
+	if (args->all && args->service)
+		return px_usage("open");
+	if (args->all)
+		return PX_OK;
+	if (argc < 1 || argc > 2 || args->json)
+		return px_usage("open");
+	return argc == 2 ? px_options_set_name(&args->options, argv[1]) : PX_OK;
+}
 
 static enum px_status parse(int argc, char **argv, struct arguments *args)
 {
 	static const struct option longs[] = { PX_COMMON_OPTIONS,
+					       { "all", no_argument, NULL, 'a' },
+					       { "json", no_argument, NULL, 'j' },
 					       { "options", required_argument, NULL, 'o' },
 					       { "service", no_argument, NULL, 's' },
 					       { "test", no_argument, NULL, 't' },
@@ -29,6 +47,10 @@ static enum px_status parse(int argc, char **argv, struct arguments *args)
 			args->test = true;
 		} else if (c == 's') {
 			args->service = args->options.takes_turns = true;
+		} else if (c == 'a') {
+			args->all = true;
+		} else if (c == 'j') {
+			args->json = true;
 		} else if (c == 'o') {
 			st = px_options_parse(&args->options, optarg);
 			if (st)
@@ -37,41 +59,39 @@ static enum px_status parse(int argc, char **argv, struct arguments *args)
 			return PX_USAGE;
 		}
 	}
-	if (argc - optind < 1 || argc - optind > 2)
-		return px_usage("open");
-	args->device = argv[optind];
-	return argc - optind == 2 ? px_options_set_name(&args->options, argv[optind + 1]) : PX_OK;
+	return take_operands(argc - optind, argv + optind, args);
 }
 
-/* Whether a mapping is marked for removal: then it would not stay open, as open promises. */
-static bool goes_by_itself(const char *name)
+enum px_status px_open_check_stays(const char *device, const char *name)
 {
 	px_auto(dm_crypt) struct px_dm_crypt crypt = { 0 };
 
-	return px_dm_crypt(name, &crypt) == 0 && crypt.deferred;
+	if (px_dm_crypt(name, &crypt) < 0 || !crypt.deferred)
+		return PX_OK;
+	return px_fail(PX_BUSY,
+		       "%s is open by a mount, as %s, and closes with its last "
+		       "unmount: unmount it first",
+		       device, name);
 }
 
 static enum px_status open_volume(const struct arguments *args)
 {
 	px_auto(unlocked) struct px_unlocked unlocked = { 0 };
 	px_auto(config) struct px_config *config = NULL;
+	const char *device = args->devices[0];
 	enum px_status st;
 
 	st = px_session_config(&config);
 	if (!st)
-		st = px_unlock(args->device, config, &args->options, args->test, &unlocked);
+		st = px_unlock(device, config, &args->options, args->test, &unlocked);
 	if (st)
 		return st;
 	if (args->test)
-		px_note("%s: the key opens the volume", args->device);
-	else if (!unlocked.created && !args->service && goes_by_itself(unlocked.name))
-		return px_fail(PX_BUSY,
-			       "%s is open by a mount, as %s, and closes with its last "
-			       "unmount: unmount it first",
-			       args->device, unlocked.name);
-	else if (!unlocked.created)
-		px_note("%s was open already, as %s", args->device, unlocked.name);
-	return PX_OK;
+		px_note("%s: the key opens the volume", device);
+	if (args->test || unlocked.created)
+		return PX_OK;
+	px_note("%s was open already, as %s", device, unlocked.name);
+	return args->service ? PX_OK : px_open_check_stays(device, unlocked.name);
 }
 
 enum px_status px_cmd_open(int argc, char **argv)
@@ -81,7 +101,8 @@ enum px_status px_cmd_open(int argc, char **argv)
 
 	st = parse(argc, argv, &args);
 	if (!st)
-		st = open_volume(&args);
+		st = args.all ? px_open_all(args.devices, &args.options, args.test, args.json)
+			      : open_volume(&args);
 	px_options_clear(&args.options);
 	return st;
 }

@@ -33,6 +33,10 @@ static void __attribute__((noreturn)) look(const char *device, int to)
 	snprintf(peek.cipher, sizeof(peek.cipher), "%s", px_luks_cipher(luks));
 	snprintf(peek.uuid, sizeof(peek.uuid), "%s", px_luks_uuid(luks));
 	snprintf(peek.secret, sizeof(peek.secret), "%s", token ? token->secret : "");
+	if (token && (token->next.secret || token->old.secret))
+		snprintf(peek.other, sizeof(peek.other), "%s",
+			 token->next.secret ? token->next.secret : token->old.secret);
+	snprintf(peek.store, sizeof(peek.store), "%s", token ? token->store : "");
 	peek.key_bits = px_luks_key_bits(luks);
 	peek.version = px_luks_version(luks);
 	_exit(px_write_all(to, &peek, sizeof(peek)) < 0);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "progress.h"
+#include "pxenc/header-backup.h"
 #include "pxenc/log.h"
 
 bool px_reencryption_is_open(const struct px_luks *luks)
@@ -49,6 +50,8 @@ static enum px_status prepare(struct px_rotation *rotation, bool force)
 			       "%s has no free keyslot: remove one with cryptsetup luksKillSlot",
 			       rotation->device);
 	st = set_token(rotation, true, -1);
+	if (!st)
+		st = px_header_keep(rotation->session, rotation->luks, rotation->key);
 	if (!st)
 		st = px_luks_add_volume_key(rotation->luks, slot, rotation->key);
 	return st ? st : set_token(rotation, true, slot);

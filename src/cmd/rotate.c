@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "pxenc/cmd.h"
+#include "pxenc/header-backup.h"
 #include "pxenc/helpers.h"
 #include "pxenc/lock.h"
 #include "pxenc/log.h"
@@ -174,10 +175,14 @@ static enum px_status change_key(const struct arguments *args, struct job *job)
 		return st;
 	/* A second run of rotate --all, say. */
 	if (strcmp(key.choice.relative, px_luks_token(job->luks)->secret) == 0) {
-		report(job, "as before");
-		return PX_OK;
+		st = px_header_keep(&job->session, job->luks, job->rotation.key);
+		if (!st)
+			report(job, "as before");
+		return st;
 	}
 	st = px_rotation_run(&job->rotation, &key);
+	if (!st)
+		st = px_header_keep(&job->session, job->luks, key.key);
 	if (!st)
 		report(job, key.choice.because);
 	return st;
@@ -260,8 +265,10 @@ static enum px_status rotate(const struct arguments *args)
 	if (st)
 		return st;
 	if (done && is_served(args, &job)) {
-		report(&job, "begun by a rotate that was interrupted");
-		return PX_OK;
+		st = px_header_keep(&job.session, job.luks, job.rotation.key);
+		if (!st)
+			report(&job, "begun by a rotate that was interrupted");
+		return st;
 	}
 	return change_key(args, &job);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "pxenc/header-backup.h"
 #include "pxenc/key.h"
 #include "pxenc/log.h"
 
@@ -47,9 +48,11 @@ static struct px_token *copy_token(const struct px_rotation *rotation)
 static enum px_status intend(struct px_rotation *rotation, const struct px_new_key *to, int slot)
 {
 	px_auto(token) struct px_token *token = copy_token(rotation);
+	const struct px_token_other next = { .keyslot = slot,
+					     .secret = to->choice.relative,
+					     .keep = rotation->keep_old };
 
-	if (!token ||
-	    px_token_set_other(&token->next, slot, to->choice.relative, rotation->keep_old) < 0)
+	if (!token || px_token_set_other(&token->next, &next) < 0)
 		return px_nomem();
 	return px_luks_set_token(rotation->luks, token, rotation->key);
 }
@@ -67,6 +70,7 @@ static enum px_status prove(struct px_rotation *rotation, const struct px_secret
 static enum px_status commit(struct px_rotation *rotation, const struct px_secret *key)
 {
 	px_auto(token) struct px_token *token = copy_token(rotation);
+	int r;
 
 	if (!token)
 		return px_nomem();
@@ -75,6 +79,9 @@ static enum px_status commit(struct px_rotation *rotation, const struct px_secre
 					      .keep = token->next.keep || rotation->keep_old };
 	token->keyslot = token->next.keyslot;
 	token->secret = px_steal(&token->next.secret);
+	r = px_luks_slot_salt(rotation->luks, token->old.keyslot, &token->old.salt);
+	if (r < 0)
+		return not_tried(rotation, token->old.keyslot, r);
 	return px_luks_set_token(rotation->luks, token, key);
 }
 
@@ -83,10 +90,23 @@ static enum px_status forget_change(struct px_rotation *rotation, const struct p
 {
 	px_auto(token) struct px_token *token = copy_token(rotation);
 
-	if (!token || px_token_set_other(&token->next, 0, NULL, false) < 0 ||
-	    px_token_set_other(&token->old, 0, NULL, false) < 0)
+	if (!token)
 		return px_nomem();
+	px_token_clear_other(&token->next);
+	px_token_clear_other(&token->old);
 	return px_luks_set_token(rotation->luks, token, key);
+}
+
+/* The old keyslot, even if it was half destroyed; not what somebody else has put there since. */
+static enum px_status destroy_old(struct px_rotation *rotation, const struct px_token_other *old)
+{
+	px_auto(free) char *salt = NULL;
+	int r = px_luks_slot_salt(rotation->luks, old->keyslot, &salt);
+
+	if (r == -ENOENT || (r == 0 && (!old->salt || strcmp(salt, old->salt) != 0)))
+		return PX_OK;
+	return r < 0 ? not_tried(rotation, old->keyslot, r)
+		     : px_luks_destroy_slot(rotation->luks, old->keyslot);
 }
 
 static enum px_status destroy_if(struct px_rotation *rotation, int slot,
@@ -110,10 +130,7 @@ static bool may_delete(const struct px_rotation *rotation, const struct px_token
 	       (px_key_is_generated(key) || px_secret_equal(old_key, rotation->key));
 }
 
-/*
- * After the commit: `key` is the volume's. The old secret is there as long as the old keyslot is,
- * to tell whose that is.
- */
+/* After the commit: `key` is the volume's. */
 static enum px_status clean(struct px_rotation *rotation, const struct px_secret *key)
 {
 	const struct px_token_other *old = &px_luks_token(rotation->luks)->old;
@@ -126,7 +143,10 @@ static enum px_status clean(struct px_rotation *rotation, const struct px_secret
 	if (st)
 		return st;
 	goes = old_key && may_delete(rotation, old, old_key, key);
-	st = destroy_if(rotation, old->keyslot, old_key);
+	st = destroy_old(rotation, old);
+	/* The header's backup must not need a key that is gone. */
+	if (!st && goes)
+		st = px_header_keep(rotation->session, rotation->luks, key);
 	if (!st && goes)
 		st = px_store_delete(rotation->session->store, choice.path);
 	return st ? st : forget_change(rotation, key);

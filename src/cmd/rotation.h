@@ -17,7 +17,7 @@
  *   clean    the old keyslot is destroyed, then the old secret, if it was the volume's own
  *
  * What was interrupted before the commit is gone on with or undone, after it finished. A keyslot
- * is only destroyed when the key that the token names for it opens it: somebody may have put one
+ * is only destroyed when it is known to be ours, by its key or its salt: somebody may have put one
  * of his own there meanwhile.
  */
 struct px_rotation {

@@ -1,23 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-#include <stdio.h>
-
 #include "pxenc/cmd.h"
-#include "pxenc/log.h"
 #include "pxenc/session.h"
-
-static enum px_status confirm(const char *path, bool force)
-{
-	px_auto(free) char *question = NULL;
-
-	if (force)
-		return PX_OK;
-	if (asprintf(&question,
-		     "this deletes '%s'; a volume that is locked with it is lost without "
-		     "a recovery key",
-		     path) < 0)
-		return px_nomem();
-	return px_confirm(question);
-}
+#include "secret-use.h"
 
 enum px_status px_cmd_secret_delete(int argc, char **argv)
 {
@@ -37,8 +21,8 @@ enum px_status px_cmd_secret_delete(int argc, char **argv)
 	}
 	if (argc - optind != 1)
 		return px_usage("secrets delete");
-	/* Before the store's clock runs: people take their time. */
-	st = confirm(argv[optind], force);
+	/* Its store's clock ends there: people take their time. */
+	st = force ? PX_OK : px_secret_confirm("this deletes", argv[optind]);
 	if (!st)
 		st = px_session_open(&session);
 	if (!st)

@@ -7,6 +7,7 @@
 #include "pxenc/key.h"
 #include "pxenc/log.h"
 #include "pxenc/session.h"
+#include "secret-use.h"
 
 #define VALUE_MAX ((size_t)1 << 20)
 
@@ -82,20 +83,6 @@ static enum px_status get_value(struct arguments *args)
 	return PX_OK;
 }
 
-static enum px_status confirm_update(const char *path, bool force)
-{
-	px_auto(free) char *question = NULL;
-
-	if (force)
-		return PX_OK;
-	if (asprintf(&question,
-		     "this replaces the value of '%s'; a volume that is locked with it "
-		     "will not open any more",
-		     path) < 0)
-		return px_nomem();
-	return px_confirm(question);
-}
-
 static enum px_status write_value(const struct arguments *args, bool update)
 {
 	px_auto(session) struct px_session session = { 0 };
@@ -133,9 +120,9 @@ enum px_status px_cmd_secret_update(int argc, char **argv)
 	st = parse(argc, argv, &args);
 	if (!st)
 		st = get_value(&args);
-	/* Before the store's clock runs: people take their time. */
-	if (!st)
-		st = confirm_update(args.path, args.force);
+	/* Its store's clock ends there: people take their time. */
+	if (!st && !args.force)
+		st = px_secret_confirm("this replaces the value of", args.path);
 	if (!st)
 		st = write_value(&args, true);
 	px_secret_free(&args.value);

@@ -2,12 +2,12 @@
 #include "status.h"
 
 #include <cjson/cJSON.h>
+#include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "pxenc/log.h"
-#include "pxenc/printable.h"
 #include "pxenc/strv.h"
+#include "table.h"
 
 static const char *state_of(const struct px_row *row)
 {
@@ -48,93 +48,34 @@ static const char *or_dash(const char *text)
 
 enum { COLUMNS = 7 };
 
-typedef char *cells[COLUMNS];
-
-static void cells_cleanup(cells *line)
-{
-	int i;
-
-	for (i = 0; i < COLUMNS; i++)
-		free((*line)[i]);
-}
-
-/* Owned copies that are safe to show. -1: out of memory. */
-static int fill(const char *const text[COLUMNS], cells *line)
-{
-	int i;
-
-	for (i = 0; i < COLUMNS; i++) {
-		(*line)[i] = strdup(or_dash(text[i]));
-		if (!(*line)[i])
-			return -1;
-		px_make_printable((*line)[i]);
-	}
-	return 0;
-}
-
-static int describe(const struct px_row *row, cells *line)
+static int describe(const struct px_row *row, struct px_table *table)
 {
 	px_auto(free) char *mounts = px_strv_join(row->mounts, ", ");
 	char cipher[96];
 
 	if (!mounts)
-		return -1;
+		return -ENOMEM;
 	snprintf(cipher, sizeof(cipher), "%s/%u", or_dash(cipher_of(row)), bits_of(row));
-	return fill((const char *const[COLUMNS]){ row->name, row->device, state_of(row), cipher,
-						  row->driver, secret_of(row),
-						  *mounts ? mounts : NULL },
-		    line);
-}
-
-static void widen(size_t widths[COLUMNS], const cells *line)
-{
-	int i;
-
-	for (i = 0; i < COLUMNS; i++)
-		if (px_printable_width((*line)[i]) > widths[i])
-			widths[i] = px_printable_width((*line)[i]);
-}
-
-static void print(const size_t widths[COLUMNS], const cells *line)
-{
-	int i;
-
-	for (i = 0; i < COLUMNS - 1; i++)
-		printf("%s%*s  ", (*line)[i], (int)(widths[i] - px_printable_width((*line)[i])),
-		       "");
-	puts((*line)[i]);
-}
-
-/* The first line are the headings. */
-static int describe_all(const struct px_row *rows, size_t count, cells *lines)
-{
-	static const char *const headings[COLUMNS] = { "NAME",	      "DEVICE", "STATE",
-						       "CIPHER/BITS", "DRIVER", "SECRET",
-						       "MOUNTED ON" };
-	size_t i;
-	int r = fill(headings, &lines[0]);
-
-	for (i = 0; i < count && r == 0; i++)
-		r = describe(&rows[i], &lines[i + 1]);
-	return r;
+	return px_table_add(table, (const char *const[COLUMNS]){
+					   row->name, row->device, state_of(row), cipher,
+					   row->driver, secret_of(row), *mounts ? mounts : NULL });
 }
 
 enum px_status px_rows_show_table(const struct px_row *rows, size_t count)
 {
-	cells *lines = calloc(count + 1, sizeof(*lines));
-	size_t i, widths[COLUMNS] = { 0 };
-	enum px_status st = PX_OK;
+	static const char *const headings[COLUMNS] = { "NAME",	      "DEVICE", "STATE",
+						       "CIPHER/BITS", "DRIVER", "SECRET",
+						       "MOUNTED ON" };
+	px_auto(table) struct px_table table = { .columns = COLUMNS };
+	size_t i;
+	int r = px_table_add(&table, headings);
 
-	if (!lines || describe_all(rows, count, lines) < 0)
-		st = px_nomem();
-	for (i = 0; i <= count && !st; i++)
-		widen(widths, &lines[i]);
-	for (i = 0; i <= count && !st; i++)
-		print(widths, &lines[i]);
-	for (i = 0; i <= count && lines; i++)
-		cells_cleanup(&lines[i]);
-	free(lines);
-	return st;
+	for (i = 0; i < count && r == 0; i++)
+		r = describe(&rows[i], &table);
+	if (r < 0)
+		return px_nomem();
+	px_table_print(&table);
+	return PX_OK;
 }
 
 static void add_text(cJSON *object, const char *name, const char *text)

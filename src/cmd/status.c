@@ -12,6 +12,7 @@
 #include "pxenc/mapping.h"
 #include "pxenc/mount.h"
 #include "pxenc/strv.h"
+#include "pxenc/unfinished.h"
 
 struct rows {
 	struct px_row *list;
@@ -70,9 +71,14 @@ static enum px_status look_at_mapping(const struct px_mapping *mapping, struct p
 static enum px_status look_at_device(const char *device, struct px_row *row)
 {
 	int r = px_peek(device, &row->header);
+	struct px_unfinished unfinished;
+	bool marked = false;
 
 	if (r == -ETIMEDOUT)
 		return px_fail(PX_KERNEL, "%s does not answer within 2 seconds", device);
+	/* The disk does answer, so it can be looked at here. */
+	if (r < 0 && px_unfinished_look(device, &marked, &unfinished) == PX_OK && marked)
+		return px_unfinished_refuse(device);
 	if (r < 0)
 		return px_fail(PX_NO_VOLUME, "%s is not open, and no LUKS volume that pxenc takes",
 			       device);

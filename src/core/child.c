@@ -49,21 +49,37 @@ static void default_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* In the child. Says by errno over the report pipe, which exec closes, why it did not work. */
+/* What parent and child share until exec closes it. */
+struct leash {
+	int hold[2];   /* the child waits for its end */
+	int report[2]; /* the child says by errno why it did not work */
+	pid_t parent;
+};
+
+static void wait_for_parent(const struct leash *leash)
+{
+	char byte;
+
+	close(leash->hold[1]);
+	while (read(leash->hold[0], &byte, 1) < 0 && errno == EINTR)
+		;
+}
+
 static void __attribute__((noreturn))
-exec_child(const char *const argv[], struct stdio stdio, pid_t parent, int report)
+exec_child(const char *const argv[], struct stdio stdio, const struct leash *leash)
 {
 	int error;
 
+	wait_for_parent(leash);
 	default_signals();
 	close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
 	errno = 0;
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent &&
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == leash->parent &&
 	    place(stdio.in, STDIN_FILENO) >= 0 && place(stdio.out, STDOUT_FILENO) >= 0 &&
 	    place(stdio.err, STDERR_FILENO) >= 0)
 		execve(argv[0], (char *const *)argv, (char *const *)clean_env);
 	error = errno ? errno : ESRCH;
-	if (write(report, &error, sizeof(error)) < 0)
+	if (write(leash->report[1], &error, sizeof(error)) < 0)
 		_exit(126);
 	_exit(127);
 }
@@ -105,76 +121,6 @@ static int reap(int pidfd)
 	return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
 }
 
-/* A descriptor for the process that has just been forked. -errno: there is none, nor the process.
- */
-static int watch(pid_t pid)
-{
-	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), r;
-
-	if (pidfd >= 0)
-		pidfd = move_up(pidfd);
-	if (pidfd >= 0)
-		return pidfd;
-	r = -errno;
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	return r;
-}
-
-/* Waits for exec to succeed. 0 or the -errno of what did not work in the child. */
-static int await_exec(int report)
-{
-	int error = 0;
-	ssize_t n;
-
-	do
-		n = read(report, &error, sizeof(error));
-	while (n < 0 && errno == EINTR);
-	return n > 0 ? -error : 0;
-}
-
-/* No handler of ours shall run in the child, where it might write into what we share with it. */
-static pid_t fork_undisturbed(const char *const argv[], struct stdio stdio, int report)
-{
-	pid_t pid, parent = getpid();
-	sigset_t all, before;
-	int error;
-
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, &before);
-	pid = fork();
-	if (pid == 0)
-		exec_child(argv, stdio, parent, report);
-	error = errno;
-	sigprocmask(SIG_SETMASK, &before, NULL);
-	errno = error;
-	return pid;
-}
-
-/* Forks and waits for exec to succeed. 0 or the -errno of what did not work. */
-static int spawn(const char *const argv[], struct stdio stdio, struct px_child *ret_child)
-{
-	int report[2], pidfd = -1, r;
-	pid_t pid;
-
-	r = high_pipe(report);
-	if (r < 0)
-		return r;
-	pid = fork_undisturbed(argv, stdio, report[1]);
-	pidfd = pid < 0 ? -errno : watch(pid);
-	close(report[1]);
-	r = pidfd < 0 ? pidfd : await_exec(report[0]);
-	close(report[0]);
-	if (r == 0) {
-		ret_child->pid = pid;
-		ret_child->pidfd = pidfd;
-	} else if (pidfd >= 0) {
-		reap(pidfd);
-		close(pidfd);
-	}
-	return r;
-}
-
 static void close_pipe(const int ends[2])
 {
 	close(ends[0]);
@@ -192,6 +138,92 @@ static int high_pipes(int one[2], int other[2])
 	r = high_pipe(other);
 	if (r < 0)
 		close_pipe(one);
+	return r;
+}
+
+/* A descriptor for the process that has just been forked. -errno: there is none, nor the process.
+ */
+static int watch(pid_t pid)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0), r;
+
+	if (pidfd >= 0)
+		pidfd = move_up(pidfd);
+	if (pidfd >= 0)
+		return pidfd;
+	r = -errno;
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return r;
+}
+
+/* No handler of ours shall run in the child, where it might write into what we share with it. */
+static pid_t fork_undisturbed(const char *const argv[], struct stdio stdio,
+			      const struct leash *leash)
+{
+	sigset_t all, before;
+	int error;
+	pid_t pid;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &before);
+	pid = fork();
+	if (pid == 0)
+		exec_child(argv, stdio, leash);
+	error = errno;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	errno = error;
+	return pid;
+}
+
+/* Lets the child go on, and waits for exec to succeed. 0 or the -errno of what did not work. */
+static int let_go(struct leash *leash)
+{
+	int error = 0;
+	ssize_t n;
+
+	close(leash->hold[1]);
+	leash->hold[1] = -1;
+	close(leash->report[1]);
+	leash->report[1] = -1;
+	do
+		n = read(leash->report[0], &error, sizeof(error));
+	while (n < 0 && errno == EINTR);
+	return n > 0 ? -error : 0;
+}
+
+/* The child waits until it is watched: where nobody reaps it but the kernel, it could be gone. */
+static int spawn_on(struct leash *leash, const char *const argv[], struct stdio stdio,
+		    struct px_child *ret_child)
+{
+	pid_t pid = fork_undisturbed(argv, stdio, leash);
+	int pidfd = pid < 0 ? -errno : watch(pid);
+	int r = pidfd < 0 ? pidfd : let_go(leash);
+
+	if (r == 0) {
+		ret_child->pid = pid;
+		ret_child->pidfd = pidfd;
+	} else if (pidfd >= 0) {
+		reap(pidfd);
+		close(pidfd);
+	}
+	return r;
+}
+
+/* Forks and waits for exec to succeed. 0 or the -errno of what did not work. */
+static int spawn(const char *const argv[], struct stdio stdio, struct px_child *ret_child)
+{
+	struct leash leash = { .parent = getpid() };
+	int r;
+
+	r = high_pipes(leash.hold, leash.report);
+	if (r < 0)
+		return r;
+	r = spawn_on(&leash, argv, stdio, ret_child);
+	for (int i = 0; i < 2; i++) {
+		px_fd_cleanup(&leash.hold[i]);
+		px_fd_cleanup(&leash.report[i]);
+	}
 	return r;
 }
 

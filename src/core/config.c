@@ -104,6 +104,11 @@ static enum px_status parse_password_file(struct px_config *config, const cJSON 
 	return parse_string(config, value, &config->password_file);
 }
 
+static enum px_status parse_service_account_file(struct px_config *config, const cJSON *value)
+{
+	return parse_string(config, value, &config->service_account_file);
+}
+
 static enum px_status parse_dcos(struct px_config *config, const cJSON *value)
 {
 	static const struct key keys[] = {
@@ -113,6 +118,7 @@ static enum px_status parse_dcos(struct px_config *config, const cJSON *value)
 		{ "base_path", parse_base_path },
 		{ "username_file", parse_username_file },
 		{ "password_file", parse_password_file },
+		{ "service_account_file", parse_service_account_file },
 		{ NULL, NULL },
 	};
 
@@ -139,6 +145,14 @@ static enum px_status parse_timeout(struct px_config *config, const cJSON *value
 	    seconds != (double)(unsigned int)seconds)
 		return wrong_type(config, value, "whole seconds from 0 (for ever) to 86400");
 	config->timeout = (unsigned int)seconds;
+	return PX_OK;
+}
+
+static enum px_status parse_header_backup(struct px_config *config, const cJSON *value)
+{
+	if (!cJSON_IsBool(value))
+		return wrong_type(config, value, "true or false");
+	config->header_backup = cJSON_IsTrue(value);
 	return PX_OK;
 }
 
@@ -233,6 +247,7 @@ enum px_status px_config_parse(const char *text, size_t len, const char *file,
 	static const struct key keys[] = {
 		{ "secret", parse_secret },
 		{ "timeout", parse_timeout },
+		{ "header_backup", parse_header_backup },
 		{ NULL, NULL },
 	};
 	px_auto(config) struct px_config *config = new_config(file);
@@ -375,6 +390,16 @@ static enum px_status check_cluster_secret_key(const struct px_config *config)
 	return PX_OK;
 }
 
+static enum px_status check_credentials(const struct px_config *config)
+{
+	if (config->service_account_file && (config->username_file || config->password_file))
+		return px_fail(PX_USAGE,
+			       "config '%s': it has a service_account_file and a user's files: "
+			       "remove username_file and password_file, or the former",
+			       config->file);
+	return PX_OK;
+}
+
 enum px_status px_config_complete(struct px_config *config)
 {
 	enum px_status st;
@@ -392,6 +417,8 @@ enum px_status px_config_complete(struct px_config *config)
 		st = check_store(config);
 	if (!st)
 		st = check_cluster_secret_key(config);
+	if (!st)
+		st = check_credentials(config);
 	return st;
 }
 
@@ -442,6 +469,7 @@ void px_config_free(struct px_config **config)
 	free(c->base_path);
 	free(c->username_file);
 	free(c->password_file);
+	free(c->service_account_file);
 	free(c->cluster_secret_key);
 	free(c);
 	*config = NULL;

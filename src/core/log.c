@@ -16,6 +16,7 @@ static struct {
 	const char *name;
 	int verbose;
 	void (*sink)(const char *line);
+	void (*failures)(const char *text);
 } log_state = { .name = "pxenc" };
 
 void px_log_init(const char *name, int verbose)
@@ -24,9 +25,24 @@ void px_log_init(const char *name, int verbose)
 	log_state.verbose = verbose;
 }
 
+void px_log_rename(const char *name)
+{
+	log_state.name = name;
+}
+
+bool px_log_is_verbose(void)
+{
+	return log_state.verbose;
+}
+
 void px_log_set_sink(void (*sink)(const char *line))
 {
 	log_state.sink = sink;
+}
+
+void px_log_divert(void (*failures)(const char *text))
+{
+	log_state.failures = failures;
 }
 
 /* One write(2) per line, so that lines of several processes do not mix. */
@@ -55,12 +71,25 @@ static void PX_PRINTF(2, 0) emit(const char *prefix, const char *fmt, va_list ar
 		return;
 }
 
+static void PX_PRINTF(1, 0) divert(const char *fmt, va_list args)
+{
+	char text[LINE_MAX_BYTES];
+
+	if (vsnprintf(text, sizeof(text), fmt, args) < 0)
+		return;
+	px_make_printable(text);
+	log_state.failures(text);
+}
+
 enum px_status px_fail(enum px_status status, const char *fmt, ...)
 {
 	va_list args;
 
 	va_start(args, fmt);
-	emit("", fmt, args);
+	if (log_state.failures)
+		divert(fmt, args);
+	else
+		emit("", fmt, args);
 	va_end(args);
 	return status;
 }
@@ -76,6 +105,15 @@ void px_warn(const char *fmt, ...)
 
 	va_start(args, fmt);
 	emit("warning: ", fmt, args);
+	va_end(args);
+}
+
+void px_say(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	emit("", fmt, args);
 	va_end(args);
 }
 

@@ -14,7 +14,7 @@
 #define JSON_TYPE "application/json"
 #define BINARY_TYPE "application/octet-stream"
 
-/* A stale session, a stale cached ACS token, then the password: no request asks more often. */
+/* A stale session, a stale cached ACS token, then a login: no request asks more often. */
 #define LOGINS_MAX 3
 
 struct px_dcos {
@@ -24,13 +24,14 @@ struct px_dcos {
 	const struct px_keeper *keeper;
 	const struct px_listener *listener;
 	unsigned int asked; /* for credentials, in this request */
-	bool logged_in;	    /* with a password, in this request */
+	bool logged_in;	    /* with credentials, in this request */
 };
 
 void px_credentials_clear(struct px_credentials *credentials)
 {
 	px_secret_free(&credentials->acs);
 	px_secret_free(&credentials->password);
+	px_secret_free(&credentials->service);
 	free(credentials->uid);
 	credentials->uid = NULL;
 }
@@ -130,14 +131,17 @@ static enum px_status read_login(const struct px_http_answer *answer, const char
 	return r < 0 ? not_parsed(r, "the login", cause) : PX_OK;
 }
 
-/* {"uid": "…", "password": "…"}. A password that is no text cannot be said in JSON. */
+/* {"uid": "…", "password": "…"}, or "token" for a service account. What is no text cannot be said
+ * in JSON. */
 static enum px_status make_login(const struct px_credentials *credentials,
 				 struct px_secret **ret_body, struct px_cause *cause)
 {
-	const struct px_secret *password = credentials->password;
+	const char *name = credentials->service ? "token" : "password";
+	const struct px_secret *proof =
+		credentials->service ? credentials->service : credentials->password;
 	const struct px_json_pair pairs[] = {
 		{ "uid", credentials->uid, strlen(credentials->uid) },
-		{ "password", px_secret_bytes(password), px_secret_len(password) },
+		{ name, px_secret_bytes(proof), px_secret_len(proof) },
 	};
 
 	if (!px_json_is_text(pairs[0].text, pairs[0].len) ||
@@ -330,8 +334,16 @@ static enum px_status pick_passphrase(const char *path, struct px_secret **value
 	return PX_OK;
 }
 
-static enum px_status get(struct px_dcos *dcos, const char *path, struct px_secret **ret_value,
-			  struct px_cause *cause)
+/* A refusal that the API did not write: Admin Router's, or some proxy's. */
+static bool is_foreign(const struct px_http_answer *answer)
+{
+	return (answer->code == 403 || answer->code == 404) &&
+	       !(has_type(answer, JSON_TYPE) &&
+		 px_dcos_is_error(body_of(answer), body_len(answer)));
+}
+
+static enum px_status get(struct px_dcos *dcos, const char *path, unsigned int how,
+			  struct px_secret **ret_value, struct px_cause *cause)
 {
 	px_auto(http_answer) struct px_http_answer answer = { .code = 0 };
 	auto_question question = { .target = NULL };
@@ -344,6 +356,10 @@ static enum px_status get(struct px_dcos *dcos, const char *path, struct px_secr
 	if (st)
 		return st;
 	note_time(dcos, "get", &answer);
+	if (how & PX_GET_VERDICT && is_foreign(&answer))
+		return px_cause_set(cause, PX_UNTRUSTED,
+				    "the answer to %s is a %u that is not the store's own",
+				    question.doing, answer.code);
 	if (answer.code != 200)
 		return refused(dcos, &answer, path, question.doing, cause);
 	return read_value(&answer, question.doing, ret_value, cause);
@@ -356,7 +372,7 @@ enum px_status px_dcos_get(struct px_dcos *dcos, const char *path, unsigned int 
 	enum px_status st;
 
 	begin(dcos);
-	st = get(dcos, path, &value, cause);
+	st = get(dcos, path, how, &value, cause);
 	if (!st && how & PX_GET_PASSPHRASE)
 		st = pick_passphrase(path, &value, cause);
 	if (st)
@@ -420,7 +436,8 @@ static enum px_status settle(struct px_dcos *dcos, const char *path, const struc
 	px_auto(secret) struct px_secret *found = NULL;
 	enum px_status st;
 
-	st = failure.status == PX_UNREACHABLE ? PX_UNREACHABLE : get(dcos, path, &found, cause);
+	st = failure.status == PX_UNREACHABLE ? PX_UNREACHABLE
+					      : get(dcos, path, PX_GET_RAW, &found, cause);
 	if (st == PX_OK && px_secret_equal(found, value))
 		return PX_OK;
 	if (st == PX_OK)

@@ -16,6 +16,7 @@ struct px_http {
 	char *url;
 	char *where; /* "10.0.0.1:443", for messages */
 	struct curl_slist *connect_to;
+	const struct px_peer *peer;
 	const struct px_secret *ca;
 	char error[CURL_ERROR_SIZE];
 };
@@ -65,7 +66,13 @@ static int copy_part(CURLU *url, CURLUPart part, char **ret_text)
 	return *ret_text ? 0 : -ENOMEM;
 }
 
-int px_http_split(const char *url, char **ret_host, char **ret_port)
+static bool has_scheme(const char *url, bool plain)
+{
+	return strncmp(url, "https://", strlen("https://")) == 0 ||
+	       (plain && strncmp(url, "http://", strlen("http://")) == 0);
+}
+
+int px_http_split(const char *url, bool plain, char **ret_host, char **ret_port)
 {
 	__attribute__((cleanup(url_cleanup))) CURLU *parsed = curl_url();
 	px_auto(free) char *host = NULL;
@@ -74,8 +81,7 @@ int px_http_split(const char *url, char **ret_host, char **ret_port)
 	if (!parsed)
 		return -ENOMEM;
 	/* Before libcurl looks: it would take HTTPS:// and a host without any scheme, too. */
-	if (strncmp(url, "https://", strlen("https://")) != 0 ||
-	    curl_url_set(parsed, CURLUPART_URL, url, 0) != CURLUE_OK ||
+	if (!has_scheme(url, plain) || curl_url_set(parsed, CURLUPART_URL, url, 0) != CURLUE_OK ||
 	    has_part(parsed, CURLUPART_USER) || has_part(parsed, CURLUPART_PASSWORD) ||
 	    has_part(parsed, CURLUPART_QUERY) || has_part(parsed, CURLUPART_FRAGMENT))
 		return -EINVAL;
@@ -160,7 +166,7 @@ static CURLcode set_trust(CURL *curl, const struct px_secret *ca)
 }
 
 /* What holds for every question. */
-static CURLcode set_manners(CURL *curl)
+static CURLcode set_manners(CURL *curl, const struct px_peer *peer)
 {
 	static const struct {
 		CURLoption option;
@@ -174,7 +180,8 @@ static CURLcode set_manners(CURL *curl)
 		{ CURLOPT_PATH_AS_IS, 1 },
 		{ CURLOPT_TCP_NODELAY, 1 },
 	};
-	CURLcode c = curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
+	CURLcode c =
+		curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, peer->plain ? "http,https" : "https");
 	size_t i;
 
 	for (i = 0; !c && i < sizeof(manners) / sizeof(manners[0]); i++)
@@ -208,19 +215,20 @@ static int set_address(struct px_http *http, const char *address, const char *po
 	return http->connect_to ? 0 : -ENOMEM;
 }
 
-int px_http_new(const char *url, const char *address, const char *port, const struct px_secret *ca,
-		struct px_http **ret_http)
+int px_http_new(const struct px_peer *peer, const char *url, const char *address, const char *port,
+		const struct px_secret *ca, struct px_http **ret_http)
 {
 	struct px_http *http = calloc(1, sizeof(*http));
 	CURLcode c = CURLE_OUT_OF_MEMORY;
 
 	if (!http)
 		return -ENOMEM;
+	http->peer = peer;
 	http->ca = ca;
 	http->url = strdup(url);
 	http->curl = curl_easy_init();
 	if (http->url && http->curl && set_address(http, address, port) == 0) {
-		c = set_manners(http->curl);
+		c = set_manners(http->curl, peer);
 		if (!c)
 			c = set_trust(http->curl, ca);
 		if (!c)
@@ -236,27 +244,31 @@ int px_http_new(const char *url, const char *address, const char *port, const st
 	return 0;
 }
 
-static int add_header(struct curl_slist **headers, const char *name, const char *value)
+static int add_line(struct curl_slist **headers, const char *line)
 {
-	px_auto(free) char *line = NULL;
-	struct curl_slist *longer;
+	struct curl_slist *longer = curl_slist_append(*headers, line);
 
-	if (asprintf(&line, "%s:%s%s", name, *value ? " " : "", value) < 0) {
-		line = NULL;
-		return -ENOMEM;
-	}
-	longer = curl_slist_append(*headers, line);
 	if (!longer)
 		return -ENOMEM;
 	*headers = longer;
 	return 0;
 }
 
+static int add_header(struct curl_slist **headers, const char *name, const char *value)
+{
+	px_auto(free) char *line = NULL;
+
+	if (asprintf(&line, "%s:%s%s", name, *value ? " " : "", value) < 0) {
+		line = NULL;
+		return -ENOMEM;
+	}
+	return add_line(headers, line);
+}
+
 static int add_authorization(struct curl_slist **headers, const struct px_secret *acs)
 {
 	static const char name[] = "Authorization: token=";
 	px_auto(secret) struct px_secret *line = NULL;
-	struct curl_slist *longer;
 	int r;
 
 	r = px_secret_new(sizeof(name) + px_secret_len(acs), &line);
@@ -266,18 +278,13 @@ static int add_authorization(struct curl_slist **headers, const struct px_secret
 		r = px_secret_append(line, px_secret_bytes(acs), px_secret_len(acs));
 	if (r == 0)
 		r = px_secret_append(line, "", 1);
-	if (r < 0)
-		return r;
-	longer = curl_slist_append(*headers, (const char *)px_secret_bytes(line));
-	if (!longer)
-		return -ENOMEM;
-	*headers = longer;
-	return 0;
+	return r < 0 ? r : add_line(headers, (const char *)px_secret_bytes(line));
 }
 
 /* An empty Expect: libcurl would wait for "100 Continue" before a large body. */
 static int make_headers(const struct px_http_request *request, struct curl_slist **ret_headers)
 {
+	char *const *line = request->headers;
 	int r;
 
 	r = add_header(ret_headers, "Accept", request->accept);
@@ -287,10 +294,12 @@ static int make_headers(const struct px_http_request *request, struct curl_slist
 		r = add_header(ret_headers, "Content-Type", request->content_type);
 	if (r == 0 && request->acs)
 		r = add_authorization(ret_headers, request->acs);
+	for (; r == 0 && line && *line; line++)
+		r = add_line(ret_headers, *line);
 	return r;
 }
 
-/* The lines hold the ACS token. */
+/* The lines hold the ACS token, or a signature. */
 static void headers_cleanup(struct curl_slist **headers)
 {
 	struct curl_slist *line;
@@ -390,6 +399,8 @@ static bool was_cut_off(const struct px_http *http)
 	       strstr(http->error, "reset by peer");
 }
 
+/* A socket has its own port from the moment on that TCP is connected; libcurl's time of that is not
+ * there before TLS is, too. */
 static enum px_status timed_out(const struct px_http *http, const struct px_http_answer *answer,
 				struct px_cause *cause)
 {
@@ -399,7 +410,7 @@ static enum px_status timed_out(const struct px_http *http, const struct px_http
 		what = "the answer of";
 	else if (answer->sent)
 		what = "waiting for";
-	else if (time_info(http->curl, CURLINFO_CONNECT_TIME_T) > 0)
+	else if (info(http->curl, CURLINFO_LOCAL_PORT) > 0)
 		what = "TLS handshake with";
 	return px_cause_set(cause, PX_UNREACHABLE, "%s %s: timed out after %.1f s", what,
 			    http->where, (double)answer->total_us / 1e6);
@@ -408,9 +419,8 @@ static enum px_status timed_out(const struct px_http *http, const struct px_http
 /* The certificate or TLS itself is wrong. */
 static enum px_status not_verified(const struct px_http *http, struct px_cause *cause)
 {
-	return px_cause_set(cause, PX_UNTRUSTED,
-			    "%s at %s cannot be trusted: %s: check ca_cert_file and cluster_url",
-			    http->url, http->where, http->error);
+	return px_cause_set(cause, PX_UNTRUSTED, "%s at %s cannot be trusted: %s: %s", http->url,
+			    http->where, http->error, http->peer->mend);
 }
 
 /* An answer that began and did not end well. */
@@ -457,9 +467,10 @@ static enum px_status explain(const struct px_http *http, const struct exchange 
 		return not_verified(http, cause);
 	case CURLE_SSL_CACERT_BADFILE:
 		return px_cause_set(cause, PX_USAGE,
-				    http->ca ? "ca_cert_file holds no PEM certificate"
-					     : "the system has no CA certificates: set "
-					       "ca_cert_file or install ca-certificates");
+				    http->ca ? "%s holds no PEM certificate"
+					     : "the system has no CA certificates: set %s or "
+					       "install ca-certificates",
+				    http->peer->ca);
 	default:
 		return broke_off(http, exchange, c, cause);
 	}

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "pxenc/dcos.h"
+#include "pxenc/members.h"
 #include "pxenc/path.h"
 
 /* Year 9999: no token lives longer, and a double holds it exactly. */
@@ -217,6 +218,39 @@ int px_dcos_parse_portworx(const char *value, size_t len, const char *path,
 	return px_secret_from(member, strlen(member), ret_member);
 }
 
+static int add_members(const cJSON *object, struct px_secret *members)
+{
+	const cJSON *entry;
+
+	cJSON_ArrayForEach (entry, object) {
+		const char *value = cJSON_GetStringValue(entry);
+		int r = value ? px_members_add(members, entry->string, value) : -EBADMSG;
+
+		if (r < 0)
+			return r;
+	}
+	return px_members_check(members);
+}
+
+int px_json_members(const char *json, size_t len, struct px_secret **ret_members)
+{
+	px_auto(secret) struct px_secret *members = NULL;
+	auto_json *object = NULL;
+	int r;
+
+	r = parse(json, len, &object);
+	if (r < 0)
+		return r;
+	/* A member loses four quotes and a colon, and gets two NULs: the members are shorter. */
+	r = px_secret_new(len, &members);
+	if (r == 0)
+		r = add_members(object, members);
+	if (r < 0)
+		return r;
+	*ret_members = px_steal(&members);
+	return 0;
+}
+
 bool px_dcos_error_says(const char *body, size_t len, const char *text)
 {
 	auto_json *json = NULL;
@@ -226,6 +260,14 @@ bool px_dcos_error_says(const char *body, size_t len, const char *text)
 		return false;
 	description = string_member(json, "description");
 	return description && strcasestr(description, text);
+}
+
+bool px_dcos_is_error(const char *body, size_t len)
+{
+	auto_json *json = NULL;
+
+	return parse(body, len, &json) == 0 && string_member(json, "title") &&
+	       string_member(json, "description");
 }
 
 int64_t px_json_expiry(const char *json, size_t len)

@@ -34,6 +34,7 @@ struct endpoint {
 };
 
 struct px_route {
+	const struct px_peer *peer;
 	struct site *sites;
 	size_t site_count;
 	struct endpoint endpoints[ENDPOINTS_MAX];
@@ -61,13 +62,15 @@ static enum px_status add_site(struct px_route *route, const char *url, struct p
 	if (!site->url)
 		return px_cause_nomem(cause);
 	route->site_count++;
-	r = px_http_split(site->url, &site->host, &site->port);
+	r = px_http_split(site->url, route->peer->plain, &site->host, &site->port);
 	if (r == -EINVAL)
-		return px_cause_set(cause, PX_USAGE, "cluster_url '%s' is no https URL", url);
+		return px_cause_set(cause, PX_USAGE, "%s '%s' is no %s URL", route->peer->url, url,
+				    route->peer->plain ? "http or https" : "https");
 	return r < 0 ? px_cause_nomem(cause) : PX_OK;
 }
 
-enum px_status px_route_new(char *const *urls, const struct px_secret *ca, int64_t deadline,
+enum px_status px_route_new(const struct px_peer *peer, char *const *urls,
+			    const struct px_secret *ca, int64_t deadline,
 			    const struct px_listener *listener, struct px_route **ret_route,
 			    struct px_cause *cause)
 {
@@ -76,6 +79,7 @@ enum px_status px_route_new(char *const *urls, const struct px_secret *ca, int64
 
 	if (!route)
 		return px_cause_nomem(cause);
+	route->peer = peer;
 	route->ca = ca;
 	route->deadline = deadline;
 	route->listener = listener;
@@ -179,18 +183,18 @@ static bool is_worth_having(const struct px_http_answer *answer)
 }
 
 /* An answer that says "not now". */
-static enum px_status put_off(struct endpoint *endpoint, struct px_http_answer *answer,
-			      struct px_cause *cause)
+static enum px_status put_off(struct endpoint *endpoint, const struct px_http_request *request,
+			      const struct px_http_answer *answer, struct px_cause *cause)
 {
 	endpoint->not_before = px_now_ms() + (int64_t)answer->retry_after * 1000;
-	return px_cause_set(cause, PX_UNREACHABLE, "%s at %s answers %u", endpoint->site->url,
-			    endpoint->address, answer->code);
+	return px_cause_set(cause, PX_UNREACHABLE, "%s at %s answers %u, while %s",
+			    endpoint->site->url, endpoint->address, answer->code, request->doing);
 }
 
 static enum px_status connect_to(struct px_route *route, struct endpoint *endpoint,
 				 struct px_cause *cause)
 {
-	if (!endpoint->http && px_http_new(endpoint->site->url, endpoint->address,
+	if (!endpoint->http && px_http_new(route->peer, endpoint->site->url, endpoint->address,
 					   endpoint->site->port, route->ca, &endpoint->http) < 0)
 		return px_cause_nomem(cause);
 	return PX_OK;
@@ -215,7 +219,7 @@ static enum px_status ask(struct px_route *route, struct endpoint *endpoint,
 	if (st == PX_UNREACHABLE && !answer->sent && px_now_ms() - since >= PX_CONNECT_MS / 2)
 		endpoint->dead_until = px_now_ms() + DEAD_MS;
 	if (st == PX_OK && !is_worth_having(answer))
-		st = put_off(endpoint, answer, cause);
+		st = put_off(endpoint, request, answer, cause);
 	if (st == PX_OK) {
 		endpoint->dead_until = 0;
 		route->preferred = endpoint;
@@ -333,8 +337,8 @@ static enum px_status wait_a_while(struct px_route *route, unsigned int round,
 	if (wait < 0)
 		return PX_UNREACHABLE;
 	if (!route->said_waiting)
-		px_listener_note(route->listener, PX_NOTE_WAIT, "waiting for the store: %s",
-				 cause->text);
+		px_listener_note(route->listener, PX_NOTE_WAIT, "waiting for %s: %s",
+				 route->peer->name, cause->text);
 	route->said_waiting = true;
 	sleep_ms(wait);
 	for (i = 0; i < route->site_count; i++)
@@ -373,8 +377,8 @@ static enum px_status give_up(const struct px_route *route, struct px_cause *cau
 	char tried[PX_TEXT_MAX / 2];
 
 	describe(route, tried, sizeof(tried));
-	return px_cause_set(cause, PX_UNREACHABLE, "the store cannot be reached: %.200s (tried %s)",
-			    cause->text, tried);
+	return px_cause_set(cause, PX_UNREACHABLE, "%s cannot be reached: %.200s (tried %s)",
+			    route->peer->name, cause->text, tried);
 }
 
 enum px_status px_route_ask(struct px_route *route, const struct px_http_request *request,

@@ -7,11 +7,28 @@
 #include "pxenc/clock.h"
 #include "pxenc/dcos.h"
 #include "pxenc/path.h"
+#include "pxenc/s3.h"
 #include "pxenc/store.h"
 #include "pxenc/strv.h"
 
 /* Our own deadline comes first, and its failure has words; this is for a look-up that hangs. */
 #define ALARM_GRACE_MS 200
+
+static const struct px_peer cluster = {
+	.name = "the store",
+	.url = "cluster_url",
+	.ca = "ca_cert_file",
+	.mend = "check ca_cert_file and cluster_url",
+};
+
+static const struct px_peer stranger = {
+	.name = "the endpoint",
+	.url = "the endpoint",
+	.ca = "AWS_CA_BUNDLE",
+	.mend = "check its address; a CA of your own is added to the system's, or named in "
+		"AWS_CA_BUNDLE",
+	.plain = true,
+};
 
 /* One conversation, from its SESSION frame on. */
 struct talk {
@@ -21,7 +38,7 @@ struct talk {
 	struct px_keeper keeper;
 	struct px_secret *ca;
 	struct px_route *route;
-	struct px_dcos *dcos;
+	struct px_dcos *dcos; /* NULL: a stranger's */
 };
 
 static void talk_cleanup(struct talk *talk)
@@ -81,6 +98,9 @@ static int read_credentials(const struct px_frame *frame, struct px_credentials 
 	r = px_frame_get_text(frame, PX_FIELD_UID, PX_UID_MAX, &credentials->uid);
 	if (r < 0)
 		return r;
+	r = px_frame_get_secret(frame, PX_FIELD_SERVICE, PX_ACS_MAX, &credentials->service);
+	if (r != -ENOENT)
+		return r;
 	return px_frame_get_secret(frame, PX_FIELD_PASSWORD, PX_PASSWORD_MAX,
 				   &credentials->password);
 }
@@ -123,16 +143,17 @@ static enum px_status keep(void *arg, const struct px_secret *acs, int64_t expir
 	return send_frame(talk->out, &frame, r) < 0 ? disturbed(cause, -EPIPE) : PX_OK;
 }
 
-static int add_url(const struct px_field *field, char ***urls)
+static int add_text(const struct px_field *field, char ***texts)
 {
-	px_auto(free) char *url = NULL;
+	px_auto(free) char *text = NULL;
 	int r;
 
-	r = px_field_text(field, PX_TEXT_MAX, &url);
-	return r < 0 ? r : px_strv_add(urls, url);
+	r = px_field_text(field, PX_TEXT_MAX, &text);
+	return r < 0 ? r : px_strv_add(texts, text);
 }
 
-static int read_urls(const struct px_frame *frame, char ***ret_urls)
+/* All fields of a tag, in their order; NULL: there is none. */
+static int read_texts(const struct px_frame *frame, enum px_field_tag tag, char ***ret_texts)
 {
 	struct px_field field;
 	size_t pos = 0;
@@ -140,13 +161,13 @@ static int read_urls(const struct px_frame *frame, char ***ret_urls)
 
 	while ((r = px_field_next(px_secret_bytes(frame->payload), px_secret_len(frame->payload),
 				  &pos, &field)) == 0) {
-		if (field.tag != PX_FIELD_URL)
+		if (field.tag != tag)
 			continue;
-		r = add_url(&field, ret_urls);
+		r = add_text(&field, ret_texts);
 		if (r < 0)
 			return r;
 	}
-	return *ret_urls ? 0 : -EBADMSG;
+	return r == -ENODATA ? 0 : r;
 }
 
 /* A field that may be missing stays NULL. */
@@ -207,10 +228,12 @@ static int read_session(const struct px_frame *frame, struct talk *talk, struct 
 
 	if (frame->type != PX_FRAME_SESSION)
 		return -EBADMSG;
-	r = read_urls(frame, &session->urls);
+	r = read_texts(frame, PX_FIELD_URL, &session->urls);
+	if (r == 0 && !session->urls)
+		r = -EBADMSG;
 	if (r == 0)
 		r = px_frame_get_text(frame, PX_FIELD_STORE, PX_TEXT_MAX, &session->store);
-	if (r == 0)
+	if (r == 0 || (r == -ENOENT && session->urls))
 		r = read_optional(frame, PX_FIELD_CA, PX_CA_MAX, &talk->ca);
 	if (r == 0)
 		r = read_optional(frame, PX_FIELD_ACS, PX_ACS_MAX, &session->acs);
@@ -229,9 +252,9 @@ static enum px_status begin_session(const struct px_frame *frame, struct talk *t
 	r = read_session(frame, talk, &session);
 	if (r < 0)
 		return disturbed(cause, r);
-	st = px_route_new(session.urls, talk->ca, session.deadline, &talk->listener, &talk->route,
-			  cause);
-	if (st)
+	st = px_route_new(session.store ? &cluster : &stranger, session.urls, talk->ca,
+			  session.deadline, &talk->listener, &talk->route, cause);
+	if (st || !session.store)
 		return st;
 	st = px_dcos_new(talk->route, session.store, session.acs, &talk->keeper, &talk->listener,
 			 &talk->dcos, cause);
@@ -246,6 +269,7 @@ struct job {
 	char *path;
 	uint64_t how;
 	struct px_secret *value; /* of the request, then of the answer */
+	char **lines;
 	struct px_cause cause;
 };
 
@@ -253,6 +277,7 @@ static void job_cleanup(struct job *job)
 {
 	free(job->path);
 	px_secret_free(&job->value);
+	px_strv_free(&job->lines);
 }
 
 static int read_job(const struct px_frame *frame, struct job *job)
@@ -266,12 +291,30 @@ static int read_job(const struct px_frame *frame, struct job *job)
 		r = px_frame_get_number(frame, PX_FIELD_HOW, &job->how);
 	if (r == -ENOENT && job->path)
 		r = 0;
-	return r < 0 ? r : read_optional(frame, PX_FIELD_VALUE, PX_FRAME_MAX, &job->value);
+	if (r == 0)
+		r = read_optional(frame, PX_FIELD_VALUE, PX_FRAME_MAX, &job->value);
+	return r < 0 ? r : read_texts(frame, PX_FIELD_LINE, &job->lines);
 }
 
-static enum px_status run_job(struct px_dcos *dcos, struct job *job)
+/* A value that is no such object is answered without one: who asks knows what it should be. */
+static enum px_status parse_object(struct job *job)
+{
+	struct px_secret *members = NULL;
+	int r;
+
+	r = px_json_members((const char *)px_secret_bytes(job->value), px_secret_len(job->value),
+			    &members);
+	if (r < 0 && r != -EBADMSG)
+		return px_cause_nomem(&job->cause);
+	px_secret_free(&job->value);
+	job->value = members;
+	return PX_OK;
+}
+
+static enum px_status run_job(const struct talk *talk, struct job *job)
 {
 	struct px_cause *cause = &job->cause;
+	struct px_dcos *dcos = talk->dcos;
 
 	switch (job->op) {
 	case PX_OP_GET:
@@ -284,22 +327,29 @@ static enum px_status run_job(struct px_dcos *dcos, struct job *job)
 		return px_dcos_delete(dcos, job->path, cause);
 	case PX_OP_LIST:
 		return px_dcos_list(dcos, job->path, &job->value, cause);
+	case PX_OP_PARSE:
+		return parse_object(job);
+	case PX_OP_S3:
+		return px_s3_ask(talk->route, job->path, job->lines, cause);
 	default:
 		return px_dcos_login(dcos, cause);
 	}
 }
 
-/* A value where the op wants one, and none where it would be lost. */
-static bool is_sound(const struct job *job)
+/* A value where the op wants one, and none where it would be lost; and a cluster is asked as a
+ * cluster, a stranger as a stranger. */
+static bool is_sound(const struct talk *talk, const struct job *job)
 {
-	bool writes = job->op == PX_OP_CREATE || job->op == PX_OP_UPDATE;
+	bool takes = job->op == PX_OP_CREATE || job->op == PX_OP_UPDATE || job->op == PX_OP_PARSE;
 
-	return job->op >= PX_OP_GET && job->op <= PX_OP_LOGIN && writes == (job->value != NULL);
+	return job->op >= PX_OP_GET && job->op <= PX_OP_LAST && takes == (job->value != NULL) &&
+	       (job->op == PX_OP_S3) == !talk->dcos;
 }
 
 static bool has_result(const struct job *job)
 {
-	return job->op == PX_OP_GET || job->op == PX_OP_LIST;
+	return job->op == PX_OP_GET || job->op == PX_OP_LIST ||
+	       (job->op == PX_OP_PARSE && job->value);
 }
 
 static int send_answer(int out, uint32_t seq, enum px_status status, const char *text)
@@ -353,9 +403,9 @@ static int handle_request(const struct px_frame *frame, struct talk *talk)
 
 	talk->seq = frame->seq;
 	r = frame->type == PX_FRAME_REQUEST ? read_job(frame, &job) : -EBADMSG;
-	if (r == 0 && !is_sound(&job))
+	if (r == 0 && !is_sound(talk, &job))
 		r = -EBADMSG;
-	st = r < 0 ? disturbed(&job.cause, r) : run_job(talk->dcos, &job);
+	st = r < 0 ? disturbed(&job.cause, r) : run_job(talk, &job);
 	if (st == PX_UNREACHABLE && px_route_is_stale(talk->route))
 		return send_again(talk);
 	if (st != PX_OK)

@@ -30,7 +30,7 @@ static enum px_status get_ready(struct px_store *store)
 	if (store->ready)
 		return PX_OK;
 	st = read_ca(store);
-	if (!st)
+	if (!st && !px_store_is_stranger(store))
 		st = px_login_prepare(store);
 	store->ready = st == PX_OK;
 	return st;
@@ -46,7 +46,7 @@ static uint64_t timeout_for_fetch(int left)
 
 static size_t session_size(const struct px_store *store)
 {
-	size_t size = PX_FIELD_SIZE(strlen(store->config->store)) + PX_FIELD_SIZE(store->ca_len) +
+	size_t size = PX_FIELD_SIZE(PX_TEXT_MAX) + PX_FIELD_SIZE(store->ca_len) +
 		      PX_FIELD_NUMBER_SIZE + PX_FIELD_SIZE(PX_ACS_MAX);
 	char **url;
 
@@ -73,7 +73,7 @@ static int make_session(const struct px_store *store, struct px_frame *ret_frame
 	if (r < 0)
 		return r;
 	r = add_urls(ret_frame, store->config->cluster_urls);
-	if (r == 0)
+	if (r == 0 && !px_store_is_stranger(store))
 		r = px_frame_add_text(ret_frame, PX_FIELD_STORE, store->config->store);
 	if (r == 0 && store->ca)
 		r = px_frame_add(ret_frame, PX_FIELD_CA, store->ca, store->ca_len);
@@ -143,9 +143,10 @@ static enum px_status no_frame(const struct px_store *store, int r)
 		/* fall through */
 	case -ETIMEDOUT:
 		return px_fail(PX_UNREACHABLE,
-			       "the store did not answer in time, while %s: check cluster_url, "
-			       "the network and \"timeout\"",
-			       doing);
+			       "%s did not answer in time, while %s: check %s, the network and "
+			       "\"timeout\"",
+			       px_store_is_stranger(store) ? "the endpoint" : "the store", doing,
+			       px_store_is_stranger(store) ? "its address" : "cluster_url");
 	default:
 		return px_fail(PX_UNTRUSTED, "pxenc-fetch said what cannot be understood, while %s",
 			       doing);
@@ -262,9 +263,13 @@ static enum px_status hear(struct px_store *store, const struct px_frame *frame,
 	}
 }
 
-/* The session as a whole (seq 0) has notes and failures; all else belongs to the request. */
+/* The session as a whole (seq 0) has notes and failures; all else belongs to the request. For a
+ * stranger nobody logs in. */
 static bool is_expected(const struct px_store *store, const struct px_frame *frame)
 {
+	if (px_store_is_stranger(store) &&
+	    (frame->type == PX_FRAME_WANT_LOGIN || frame->type == PX_FRAME_TOKEN))
+		return false;
 	if (frame->seq == 0)
 		return frame->type == PX_FRAME_NOTE || frame->type == PX_FRAME_ANSWER;
 	return frame->seq == store->seq;

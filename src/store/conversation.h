@@ -7,6 +7,7 @@
 
 #include "pxenc/acs.h"
 #include "pxenc/child.h"
+#include "pxenc/credentials.h"
 #include "pxenc/frame.h"
 #include "pxenc/store.h"
 
@@ -14,13 +15,13 @@
 enum px_login_state {
 	PX_LOGIN_IDLE,	/* pxenc-fetch has not asked for one */
 	PX_LOGIN_SHOWN, /* it asked and got a cached ACS token */
-	PX_LOGIN_SENT,	/* it got the password; its ACS token is awaited */
+	PX_LOGIN_SENT,	/* it got credentials; its ACS token is awaited */
 	PX_LOGIN_DONE,	/* and has come */
 };
 
-/* store.c, conversation.c and login.c share it; nobody else looks inside. */
+/* store.c, conversation.c, login.c and s3-try.c share it; nobody else looks inside. */
 struct px_store {
-	const struct px_config *config;
+	const struct px_config *config; /* without a store: a stranger's URL and CA alone */
 	int64_t deadline;
 
 	/* conversation.c: set up at the first question */
@@ -34,14 +35,22 @@ struct px_store {
 
 	/* login.c */
 	struct px_acs_cache *cache; /* NULL: nothing is cached */
-	char *uid;		    /* the configured user; NULL: none */
+	enum px_credentials which;  /* are in force when nobody logged in by hand */
+	char *uid;		    /* theirs; NULL: there are none, or they are encrypted */
 	struct px_acs shown;	    /* the ACS token that pxenc-fetch has */
 	bool shown_session;	    /* and it is that of a login by hand */
 	enum px_login_state login;
-	unsigned int wants;   /* how often it asked for a login, in this request */
-	const char *hand_uid; /* px_store_login's; NULL in any other request */
-	const struct px_secret *hand_password;
+	unsigned int wants;	       /* how often it asked for a login, in this request */
+	char *sent_uid;		       /* whose credentials it got last */
+	const struct px_account *hand; /* px_store_login's; NULL in any other request */
 };
+
+/* Whether it is no DC/OS cluster that is asked. pxenc-fetch then gets no ACS token and no login: an
+ * endpoint that takes it over finds nothing of the store's. */
+static inline bool px_store_is_stranger(const struct px_store *store)
+{
+	return !store->config->store;
+}
 
 /* conversation.c */
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "pxenc/credentials.h"
+
 #include <string.h>
 #include <sys/stat.h>
 
-#include "pxenc/acs.h"
 #include "pxenc/file.h"
 #include "pxenc/frame.h"
 #include "pxenc/log.h"
+#include "pxenc/persist.h"
 
 #define USERNAME_VARIABLE "DCOS_SECRETS_USERNAME"
 #define PASSWORD_VARIABLE "DCOS_SECRETS_PASSWORD"
@@ -28,20 +30,6 @@ enum px_status px_login_hide_password(void)
 	return PX_OK;
 }
 
-enum px_status px_login_check_uid(const char *uid, const char *where)
-{
-	const char *p;
-
-	for (p = uid; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			return px_fail(PX_USAGE, "the user name in %s has a control character",
-				       where);
-	if (p == uid || p - uid > PX_UID_MAX)
-		return px_fail(PX_USAGE, "the user name in %s is empty or longer than %d bytes",
-			       where, PX_UID_MAX);
-	return PX_OK;
-}
-
 static enum px_status read_uid(const char *file, char **ret_uid)
 {
 	px_auto(free) char *uid = NULL;
@@ -53,34 +41,70 @@ static enum px_status read_uid(const char *file, char **ret_uid)
 		return st;
 	if (len && uid[len - 1] == '\n')
 		uid[len - 1] = '\0';
-	st = px_login_check_uid(uid, file);
+	st = px_account_check_uid(uid, file);
 	if (st)
 		return st;
 	*ret_uid = px_steal(&uid);
 	return PX_OK;
 }
 
-enum px_status px_login_uid(const struct px_config *config, char **ret_uid)
+static enum px_status uid_from_environment(char **ret_uid)
 {
 	const char *variable = getenv(USERNAME_VARIABLE);
 	enum px_status st;
-	char *uid = NULL;
 
-	if (config->username_file)
-		return read_uid(config->username_file, ret_uid);
-	if (variable && *variable) {
-		st = px_login_check_uid(variable, USERNAME_VARIABLE);
-		if (st)
-			return st;
-		uid = strdup(variable);
-		if (!uid)
-			return px_nomem();
+	if (!variable || !*variable) {
+		*ret_uid = NULL;
+		return PX_OK;
 	}
-	*ret_uid = uid;
-	return PX_OK;
+	st = px_account_check_uid(variable, USERNAME_VARIABLE);
+	if (st)
+		return st;
+	*ret_uid = strdup(variable);
+	return *ret_uid ? PX_OK : px_nomem();
 }
 
-enum px_status px_login_password(const struct px_config *config, struct px_secret **ret_password)
+enum px_credentials px_credentials_which(const struct px_config *config)
+{
+	if (config->service_account_file)
+		return PX_CREDENTIALS_SERVICE;
+	if (config->username_file || config->password_file)
+		return PX_CREDENTIALS_USER;
+	return px_persist_file() ? PX_CREDENTIALS_KEPT : PX_CREDENTIALS_VARIABLE;
+}
+
+static enum px_status read_service(const struct px_config *config, struct px_account *ret_account)
+{
+	return px_account_read_service(config->service_account_file, "service_account_file",
+				       ret_account);
+}
+
+static enum px_status service_uid(const struct px_config *config, char **ret_uid)
+{
+	px_auto(account) struct px_account account = { .uid = NULL };
+	enum px_status st;
+
+	st = read_service(config, &account);
+	if (!st)
+		*ret_uid = px_steal(&account.uid);
+	return st;
+}
+
+enum px_status px_login_uid(const struct px_config *config, char **ret_uid)
+{
+	switch (px_credentials_which(config)) {
+	case PX_CREDENTIALS_SERVICE:
+		return service_uid(config, ret_uid);
+	case PX_CREDENTIALS_KEPT:
+		*ret_uid = NULL;
+		return PX_OK;
+	default:
+		return config->username_file ? read_uid(config->username_file, ret_uid)
+					     : uid_from_environment(ret_uid);
+	}
+}
+
+static enum px_status read_password(const struct px_config *config, struct px_secret **ret_password)
 {
 	if (config->password_file)
 		return px_file_read_secret(config->password_file, "password_file", PX_PASSWORD_MAX,
@@ -95,14 +119,59 @@ enum px_status px_login_password(const struct px_config *config, struct px_secre
 	return PX_OK;
 }
 
+static enum px_status read_user(const struct px_config *config, struct px_account *ret_account)
+{
+	px_auto(account) struct px_account account = { .uid = NULL };
+	enum px_status st;
+
+	st = px_login_uid(config, &account.uid);
+	if (!st && !account.uid)
+		st = px_fail(PX_USAGE,
+			     "there is a password but no user name: set "
+			     "secret.dcos.username_file in the config or " USERNAME_VARIABLE);
+	if (!st)
+		st = read_password(config, &account.password);
+	if (st)
+		return st;
+	*ret_account = account;
+	account = (struct px_account){ .uid = NULL };
+	return PX_OK;
+}
+
+enum px_status px_login_account(const struct px_config *config, int64_t deadline,
+				struct px_account *ret_account)
+{
+	switch (px_credentials_which(config)) {
+	case PX_CREDENTIALS_SERVICE:
+		return read_service(config, ret_account);
+	case PX_CREDENTIALS_KEPT:
+		return px_persist_load(deadline, ret_account);
+	default:
+		return read_user(config, ret_account);
+	}
+}
+
+static const char *source_file(const struct px_config *config)
+{
+	switch (px_credentials_which(config)) {
+	case PX_CREDENTIALS_SERVICE:
+		return config->service_account_file;
+	case PX_CREDENTIALS_KEPT:
+		return px_persist_file();
+	default:
+		return config->password_file;
+	}
+}
+
 /* A password in the environment changes with its process's parent; it has no identity of its
  * own, and nothing derived from the password is written down. */
 size_t px_login_source(const struct px_config *config, uint8_t source[PX_LOGIN_SOURCE_MAX])
 {
+	const char *file = source_file(config);
 	struct stat st;
 	uint64_t identity[7];
 
-	if (!config->password_file || stat(config->password_file, &st) < 0)
+	if (!file || stat(file, &st) < 0)
 		return 0;
 	identity[0] = st.st_dev;
 	identity[1] = st.st_ino;

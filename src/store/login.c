@@ -3,11 +3,12 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "pxenc/log.h"
 #include "pxenc/places.h"
 
-/* A session, a cached ACS token, the password: pxenc-fetch asks no more often. */
+/* A session, a cached ACS token, a login: pxenc-fetch asks no more often. */
 #define WANTS_MAX 3
 
 enum px_status px_login_prepare(struct px_store *store)
@@ -20,7 +21,14 @@ enum px_status px_login_prepare(struct px_store *store)
 		return px_nomem();
 	if (r < 0)
 		px_note("ACS tokens are not cached: %s", strerror(-r));
+	store->which = px_credentials_which(store->config);
 	return px_login_uid(store->config, &store->uid);
+}
+
+/* Whom the ACS token of a login that nobody did by hand is cached for; NULL: there is nobody. */
+static const char *cached_for(const struct px_store *store)
+{
+	return store->which == PX_CREDENTIALS_KEPT ? PX_ACS_KEPT : store->uid;
 }
 
 /* Whether this is what pxenc-fetch was shown, and came back for more. */
@@ -48,11 +56,12 @@ static bool find_cached(struct px_store *store, const char *user, struct px_acs 
 /* Into store->shown; false: there is none. */
 static bool show_cached(struct px_store *store)
 {
+	const char *user = cached_for(store);
 	struct px_acs acs = { .token = NULL };
 	bool session;
 
 	session = find_cached(store, PX_ACS_SESSION, &acs);
-	if (!session && (!store->uid || !find_cached(store, store->uid, &acs)))
+	if (!session && (!user || !find_cached(store, user, &acs)))
 		return false;
 	px_acs_clear(&store->shown);
 	store->shown = acs;
@@ -97,52 +106,102 @@ static enum px_status send_token(struct px_store *store)
 	return send_credentials(store, &frame, r);
 }
 
-static enum px_status send_password(struct px_store *store, const char *uid,
-				    const struct px_secret *password)
+static enum px_status send_proof(struct px_store *store, const char *uid, enum px_field_tag tag,
+				 const struct px_secret *proof)
 {
 	px_auto(frame) struct px_frame frame = { .payload = NULL };
 	int r;
 
 	r = px_frame_new(PX_FRAME_CREDENTIALS, store->seq,
-			 PX_FIELD_SIZE(strlen(uid)) + PX_FIELD_SIZE(px_secret_len(password)),
-			 &frame);
+			 PX_FIELD_SIZE(strlen(uid)) + PX_FIELD_SIZE(px_secret_len(proof)), &frame);
 	if (r == 0)
 		r = px_frame_add_text(&frame, PX_FIELD_UID, uid);
 	if (r == 0)
-		r = px_frame_add_secret(&frame, PX_FIELD_PASSWORD, password);
+		r = px_frame_add_secret(&frame, tag, proof);
 	return send_credentials(store, &frame, r);
+}
+
+/* A private key stays here: what it signs goes out, and is good for a minute. */
+static enum px_status sign(const struct px_account *account, struct px_secret **ret_token)
+{
+	int r = px_account_sign(account, time(NULL), ret_token);
+
+	switch (r) {
+	case 0:
+		return PX_OK;
+	case -ENOMEM:
+		return px_nomem();
+	case -EINVAL:
+		return px_fail(
+			PX_USAGE,
+			"the private key of '%s' is no RSA key in PEM, or wants a passphrase",
+			account->uid);
+	default:
+		return px_fail(PX_KERNEL, "libcrypto cannot sign the login of '%s'", account->uid);
+	}
+}
+
+static enum px_status send_account(struct px_store *store, const struct px_account *account)
+{
+	px_auto(secret) struct px_secret *token = NULL;
+	enum px_status st;
+
+	free(store->sent_uid);
+	store->sent_uid = strdup(account->uid);
+	if (!store->sent_uid)
+		return px_nomem();
+	if (!account->private_key)
+		return send_proof(store, account->uid, PX_FIELD_PASSWORD, account->password);
+	st = sign(account, &token);
+	return st ? st : send_proof(store, account->uid, PX_FIELD_SERVICE, token);
 }
 
 static const char *how_to_mend(const struct px_store *store)
 {
-	if (store->config->password_file)
+	switch (store->which) {
+	case PX_CREDENTIALS_SERVICE:
+		return "mend service_account_file, the account's public key in DC/OS, or this "
+		       "machine's clock, or log in: pxenc secrets dcos login";
+	case PX_CREDENTIALS_USER:
 		return "mend username_file or password_file, or log in: pxenc secrets dcos login";
-	return "mend DCOS_SECRETS_USERNAME or DCOS_SECRETS_PASSWORD, or log in: pxenc secrets "
-	       "dcos login";
+	case PX_CREDENTIALS_KEPT:
+		return "log in again: pxenc secrets dcos login --persist";
+	default:
+		return "mend DCOS_SECRETS_USERNAME or DCOS_SECRETS_PASSWORD, or log in: pxenc "
+		       "secrets dcos login";
+	}
+}
+
+/* Asked again, the store would refuse it again: for a while we spare it that. */
+static enum px_status refused_before(const struct px_store *store, int ms)
+{
+	return px_fail(PX_UNAUTHENTICATED,
+		       "the store refused the login of '%s' %d s ago, and is not asked again for "
+		       "%d s: %s",
+		       store->uid ? store->uid : "pxenc.login", (PX_ACS_REFUSED_MS - ms) / 1000,
+		       (ms + 999) / 1000, how_to_mend(store));
 }
 
 static enum px_status log_in_as_configured(struct px_store *store)
 {
-	px_auto(secret) struct px_secret *password = NULL;
+	px_auto(account) struct px_account account = { .uid = NULL };
+	const char *user = cached_for(store);
 	uint8_t source[PX_LOGIN_SOURCE_MAX];
 	enum px_status st;
 	size_t len;
 	int ms;
 
-	if (!store->uid)
-		return px_fail(PX_UNAUTHENTICATED, "the store wants a login: log in: pxenc secrets "
-						   "dcos login, or set secret.dcos.username_file "
-						   "and password_file in the config");
-	len = px_login_source(store->config, source);
-	ms = px_acs_refused_ms(store->cache, store->uid, source, len);
-	if (ms > 0)
+	if (!user)
 		return px_fail(PX_UNAUTHENTICATED,
-			       "the store refused the login of '%s' %d s ago, and is not asked "
-			       "again for %d s: %s",
-			       store->uid, (PX_ACS_REFUSED_MS - ms) / 1000, (ms + 999) / 1000,
-			       how_to_mend(store));
-	st = px_login_password(store->config, &password);
-	return st ? st : send_password(store, store->uid, password);
+			       "the store wants a login: log in: pxenc secrets dcos login, or set "
+			       "secret.dcos.username_file and password_file, or "
+			       "service_account_file, in the config");
+	len = px_login_source(store->config, source);
+	ms = px_acs_refused_ms(store->cache, user, source, len);
+	if (ms > 0)
+		return refused_before(store, ms);
+	st = px_login_account(store->config, store->deadline, &account);
+	return st ? st : send_account(store, &account);
 }
 
 /* The session is kept or the login is for nothing: so before the password goes out. */
@@ -151,7 +210,7 @@ static enum px_status log_in_by_hand(struct px_store *store)
 	if (!store->cache)
 		return px_fail(PX_USAGE, "there is no folder of your own on tmpfs to keep a login "
 					 "in: set XDG_RUNTIME_DIR");
-	return send_password(store, store->hand_uid, store->hand_password);
+	return send_account(store, store->hand);
 }
 
 static enum px_status take_lock(struct px_store *store)
@@ -171,11 +230,11 @@ static enum px_status answer_locked(struct px_store *store)
 {
 	enum px_status st;
 
-	if (!store->hand_uid && show_cached(store)) {
+	if (!store->hand && show_cached(store)) {
 		px_acs_unlock(store->cache);
 		return send_token(store);
 	}
-	st = store->hand_uid ? log_in_by_hand(store) : log_in_as_configured(store);
+	st = store->hand ? log_in_by_hand(store) : log_in_as_configured(store);
 	if (!st)
 		store->login = PX_LOGIN_SENT;
 	return st;
@@ -193,11 +252,9 @@ enum px_status px_login_answer(struct px_store *store)
 	return st ? st : answer_locked(store);
 }
 
-/* What DC/OS gave for a password, and for whom. */
-static int read_token(const struct px_store *store, const struct px_frame *frame,
-		      struct px_acs *acs)
+/* What DC/OS gave for the credentials, and for whom. */
+static int read_token(struct px_store *store, const struct px_frame *frame, struct px_acs *acs)
 {
-	const char *uid = store->hand_uid ? store->hand_uid : store->uid;
 	uint64_t expiry;
 	int r;
 
@@ -209,23 +266,27 @@ static int read_token(const struct px_store *store, const struct px_frame *frame
 	if (r < 0)
 		return r == -ENOMEM ? r : -EBADMSG;
 	acs->expiry = expiry > INT64_MAX ? 0 : (int64_t)expiry;
-	acs->uid = strdup(uid);
-	if (store->hand_uid)
+	acs->uid = px_steal(&store->sent_uid);
+	if (store->hand)
 		acs->base_path = strdup(store->config->base_path);
-	return acs->uid && (!store->hand_uid || acs->base_path) ? 0 : -ENOMEM;
+	return !store->hand || acs->base_path ? 0 : -ENOMEM;
 }
 
 /* An ACS token that cannot be kept still serves this run; that of a login by hand is for others. */
 static enum px_status keep(struct px_store *store, const struct px_acs *acs)
 {
-	const char *user = store->hand_uid ? PX_ACS_SESSION : acs->uid;
+	const char *user = store->hand ? PX_ACS_SESSION : cached_for(store);
 	int r = px_acs_save(store->cache, user, acs);
 
+	px_acs_pardon(store->cache, user);
 	px_acs_pardon(store->cache, acs->uid);
+	/* Whatever login was kept, a newer one may take its place. */
+	if (store->hand)
+		px_acs_drop(store->cache, PX_ACS_KEPT);
 	px_acs_unlock(store->cache);
 	if (r == 0)
 		return PX_OK;
-	if (store->hand_uid)
+	if (store->hand)
 		return px_fail(PX_KERNEL, "the login worked but cannot be kept in '%s': %s",
 			       px_place_run(), strerror(-r));
 	px_note("the ACS token is not cached: %s", strerror(-r));
@@ -247,21 +308,21 @@ enum px_status px_login_keep(struct px_store *store, const struct px_frame *toke
 	store->login = PX_LOGIN_DONE;
 	px_acs_clear(&store->shown);
 	store->shown = acs;
-	store->shown_session = store->hand_uid != NULL;
+	store->shown_session = store->hand != NULL;
 	return keep(store, &store->shown);
 }
 
-/* Only a password that was sent and got no ACS token was refused; a person may err at once again.
- */
+/* Only credentials that were sent and got no ACS token were refused; a person may err at once
+ * again. */
 void px_login_end(struct px_store *store, enum px_status status)
 {
+	const char *user = cached_for(store);
 	uint8_t source[PX_LOGIN_SOURCE_MAX];
 	size_t len;
 
-	if (status == PX_UNAUTHENTICATED && store->login == PX_LOGIN_SENT && !store->hand_uid &&
-	    store->uid) {
+	if (status == PX_UNAUTHENTICATED && store->login == PX_LOGIN_SENT && !store->hand && user) {
 		len = px_login_source(store->config, source);
-		if (px_acs_refuse(store->cache, store->uid, source, len) < 0)
+		if (px_acs_refuse(store->cache, user, source, len) < 0)
 			px_note("the refused login cannot be remembered");
 	}
 	px_acs_unlock(store->cache);
@@ -269,9 +330,12 @@ void px_login_end(struct px_store *store, enum px_status status)
 
 const char *px_login_advice(const struct px_store *store)
 {
-	if (store->hand_uid)
+	if (store->hand && store->hand->private_key)
+		return "check the account's name, its public key in DC/OS, and this machine's "
+		       "clock";
+	if (store->hand)
 		return "check the user name and the password";
-	return store->uid ? how_to_mend(store) : "log in: pxenc secrets dcos login";
+	return cached_for(store) ? how_to_mend(store) : "log in: pxenc secrets dcos login";
 }
 
 void px_login_clear(struct px_store *store)
@@ -279,4 +343,5 @@ void px_login_clear(struct px_store *store)
 	px_acs_clear(&store->shown);
 	px_acs_cache_free(&store->cache);
 	free(store->uid);
+	free(store->sent_uid);
 }

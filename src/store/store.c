@@ -5,9 +5,12 @@
 #include <string.h>
 
 #include "conversation.h"
+#include "pxenc/credentials.h"
 #include "pxenc/file.h"
 #include "pxenc/log.h"
+#include "pxenc/members.h"
 #include "pxenc/path.h"
+#include "pxenc/persist.h"
 #include "pxenc/places.h"
 #include "pxenc/strv.h"
 
@@ -77,6 +80,8 @@ static enum px_status report(const struct px_store *store, const struct question
 {
 	switch (st) {
 	case PX_FORBIDDEN:
+		if (question->how & PX_GET_VERDICT)
+			return st;
 		if (question->op != PX_OP_LOGIN)
 			return forbidden(store, question, text);
 		return px_fail(st, "%s", text);
@@ -86,7 +91,7 @@ static enum px_status report(const struct px_store *store, const struct question
 			return px_fail(st, "%s: %s", text, px_login_advice(store));
 		return px_fail(st, "%s", text);
 	case PX_NO_SECRET:
-		if (question->how & PX_GET_MAYBE)
+		if (question->how & (PX_GET_MAYBE | PX_GET_VERDICT))
 			return st;
 		return px_fail(st, "%s: pxenc secrets list shows what there is", text);
 	case PX_UNREACHABLE:
@@ -164,6 +169,14 @@ enum px_status px_store_delete(struct px_store *store, const char *path)
 	return ask_plainly(store, &(struct question){ PX_OP_DELETE, path, 0, NULL });
 }
 
+enum px_status px_store_drop(struct px_store *store, const char *path)
+{
+	const struct question question = { PX_OP_DELETE, path, PX_GET_MAYBE, NULL };
+	enum px_status st = ask_plainly(store, &question);
+
+	return st == PX_NO_SECRET ? PX_OK : st;
+}
+
 static size_t count_nuls(const uint8_t *data, size_t len)
 {
 	size_t i, count = 0;
@@ -229,21 +242,39 @@ enum px_status px_store_list(struct px_store *store, const char *path, char ***r
 	return r < 0 ? not_understood(r) : PX_OK;
 }
 
-enum px_status px_store_login(struct px_store *store, const char *uid,
-			      const struct px_secret *password)
+enum px_status px_store_parse(struct px_store *store, const struct px_secret *json,
+			      struct px_secret **ret_members)
+{
+	const struct question question = { .op = PX_OP_PARSE, .path = "", .value = json };
+	px_auto(secret) struct px_secret *members = NULL;
+	px_auto(frame) struct px_frame answer = { .payload = NULL };
+	enum px_status st;
+	int r;
+
+	st = ask(store, &question, &answer);
+	if (st)
+		return st;
+	r = px_frame_get_secret(&answer, PX_FIELD_VALUE, PX_FRAME_MAX, &members);
+	if (r == 0)
+		r = px_members_check(members);
+	if (r < 0 && r != -ENOENT)
+		return not_understood(r);
+	*ret_members = px_steal(&members);
+	return PX_OK;
+}
+
+enum px_status px_store_login(struct px_store *store, const struct px_account *account)
 {
 	enum px_status st;
 
-	st = px_login_check_uid(uid, "--username");
+	st = px_account_check_uid(account->uid, "--username");
 	if (st)
 		return st;
-	if (px_secret_len(password) > PX_PASSWORD_MAX)
+	if (account->password && px_secret_len(account->password) > PX_PASSWORD_MAX)
 		return px_fail(PX_USAGE, "the password is longer than %d bytes", PX_PASSWORD_MAX);
-	store->hand_uid = uid;
-	store->hand_password = password;
+	store->hand = account;
 	st = ask_plainly(store, &(struct question){ PX_OP_LOGIN, "", 0, NULL });
-	store->hand_uid = NULL;
-	store->hand_password = NULL;
+	store->hand = NULL;
 	return st;
 }
 
@@ -284,12 +315,18 @@ enum px_status px_store_session_base(struct px_config *config)
 {
 	px_auto(acs_cache) struct px_acs_cache *cache = NULL;
 	px_auto(acs) struct px_acs session = { .token = NULL };
+	px_auto(free) char *kept = NULL;
 	enum px_status st;
 
 	st = open_cache(config, &cache);
-	if (st || px_acs_load(cache, PX_ACS_SESSION, &session) < 0 || !session.base_path)
+	if (st)
 		return st;
-	return px_config_set_base_path(config, session.base_path);
+	if (px_acs_load(cache, PX_ACS_SESSION, &session) == 0 && session.base_path)
+		return px_config_set_base_path(config, session.base_path);
+	if (px_credentials_which(config) != PX_CREDENTIALS_KEPT)
+		return PX_OK;
+	st = px_persist_base_path(&kept);
+	return st || !kept ? st : px_config_set_base_path(config, kept);
 }
 
 void px_store_free(struct px_store **store)

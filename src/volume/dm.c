@@ -46,7 +46,7 @@ static int parse_keyring(const struct field *key, struct px_dm_crypt *crypt)
 	/* No volume key has more than the two 256-bit halves, a tweak and a MAC key. */
 	if (sscanf(key->at, ":%4u:", &bytes) != 1 || bytes == 0 || bytes > 512)
 		return -EINVAL;
-	crypt->keyring = true;
+	crypt->keyring = crypt->has_key = true;
 	crypt->key_bits = bytes * 8;
 	return 0;
 }
@@ -59,9 +59,11 @@ static int parse_key(const struct field *key, struct px_dm_crypt *crypt)
 		return parse_keyring(key, crypt);
 	if (is_text(key, "-")) /* no key at all: cipher_null */
 		return 0;
-	for (size_t i = 0; i < key->len; i++)
+	for (size_t i = 0; i < key->len; i++) {
 		if (!isxdigit((unsigned char)key->at[i]))
 			return -EINVAL;
+		crypt->has_key = crypt->has_key || key->at[i] != '0';
+	}
 	crypt->key_bits = (unsigned int)key->len * 4;
 	return 0;
 }

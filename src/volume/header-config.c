@@ -86,6 +86,7 @@ enum px_status px_check_config(struct px_check *check, const cJSON *config)
 	if (keyslots_size > KEYSLOTS_SIZE_MAX || keyslots_size % 4096 != 0)
 		return PX_REFUSE(check, "config: keyslots of %" PRIu64 " bytes", keyslots_size);
 	/* They lie after both copies of the header. */
+	check->header->copy_size = hdr_size;
 	check->keyslots_area = (struct px_area){ 2 * hdr_size, 2 * hdr_size + keyslots_size };
 
 	status = check_flags(check, px_json_get(config, "flags"));

@@ -40,8 +40,9 @@ static enum px_status check_af(const struct px_check *check, const cJSON *af, co
 
 static bool overlaps(const struct px_check *check, const struct px_area *area)
 {
-	for (size_t i = 0; i < check->area_count; i++)
-		if (area->start < check->areas[i].end && check->areas[i].start < area->end)
+	for (size_t i = 0; i < check->header->area_count; i++)
+		if (area->start < check->header->areas[i].end &&
+		    check->header->areas[i].start < area->end)
 			return true;
 	return false;
 }
@@ -60,7 +61,7 @@ enum px_status px_check_area(struct px_check *check, const cJSON *json, uint64_t
 		return PX_REFUSE(check, "%s: its area is too small", what);
 	if (overlaps(check, &area))
 		return PX_REFUSE(check, "%s: its area overlaps another one", what);
-	check->areas[check->area_count++] = area;
+	check->header->areas[check->header->area_count++] = area;
 	return PX_OK;
 }
 

@@ -14,18 +14,11 @@
 
 #define PX_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* An area of the device, in bytes from its start. */
-struct px_area {
-	uint64_t start, end;
-};
-
 /* What is known of the header while its parts are checked one after another. */
 struct px_check {
 	const char *device;
 	uint64_t device_size;
 	struct px_area keyslots_area;
-	struct px_area areas[32]; /* of the keyslots so far */
-	size_t area_count;
 	uint32_t keyslots; /* a bit for each that exists */
 	struct px_header *header;
 };

@@ -68,3 +68,17 @@ int px_lock_out_udev(int fd)
 	}
 	return 0;
 }
+
+int px_device_unused(const char *path, int fd)
+{
+	px_auto(fd) int claim = -1;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISBLK(st.st_mode))
+		return 0;
+	/* On a block device, O_EXCL claims it. */
+	claim = open(path, O_RDONLY | O_CLOEXEC | O_EXCL);
+	return claim < 0 ? -errno : 0;
+}

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "luks-private.h"
+#include "pxenc/key.h"
 #include "pxenc/log.h"
 #include "pxenc/path.h"
+#include "pxenc/seal.h"
 
 /* Where the data of a new volume begins: cryptsetup's default, room for 32 keyslots. */
 #define DATA_OFFSET ((uint64_t)16 << 20)
 
 /* The field in LUKS2's binary header, its NUL included. */
 #define LABEL_SIZE 48
-
-/* At the device's end some leave signatures of their own: GPT, RAID, ZFS. */
-#define TAIL_SIZE ((uint64_t)1 << 20)
 
 static bool sector_size_fits(unsigned int sector_size, uint64_t device_size)
 {
@@ -81,19 +82,6 @@ static enum px_status write_header(struct px_luks *luks, const struct px_luks_pa
 	return r < 0 ? px_luks_failed(luks->device, "cannot be formatted", r) : PX_OK;
 }
 
-/* crypt_format clears the space of the header; blkid would go on seeing what lies at the end. */
-static enum px_status wipe_tail(struct px_luks *luks)
-{
-	uint64_t size = luks->device_size - DATA_OFFSET;
-	uint64_t length = size < TAIL_SIZE ? size : TAIL_SIZE;
-	int r;
-
-	px_luks_listen();
-	r = crypt_wipe(luks->cd, NULL, CRYPT_WIPE_ZERO, luks->device_size - length, length,
-		       TAIL_SIZE, 0, NULL, NULL);
-	return r < 0 ? px_luks_failed(luks->device, "its end cannot be wiped", r) : PX_OK;
-}
-
 static enum px_status add_first_keyslot(struct px_luks *luks, const struct px_secret *key)
 {
 	int r;
@@ -131,28 +119,82 @@ static enum px_status format(struct px_luks *luks, const struct px_luks_params *
 		return px_luks_failed(luks->device, "the PBKDF cannot be set", r);
 	status = write_header(luks, params);
 	if (status == PX_OK)
-		status = wipe_tail(luks);
-	if (status == PX_OK)
 		status = add_first_keyslot(luks, key);
 	if (status == PX_OK)
 		status = add_token(luks, params, key);
 	return status;
 }
 
-enum px_status px_luks_format(const char *device, const struct px_luks_params *params,
-			      const struct px_secret *key, struct px_luks **ret_luks)
+/* A file in memory that is as large as the device, nearly all of it a hole. */
+static enum px_status open_memory(struct px_image *image, const struct px_luks_start *start,
+				  const char *device)
 {
-	px_auto(luks) struct px_luks *luks = NULL;
+	char path[32];
+	enum px_status status;
+	char *name;
+
+	image->memory = memfd_create("pxenc-header", MFD_CLOEXEC);
+	if (image->memory < 0 || ftruncate(image->memory, (off_t)start->size) < 0)
+		return px_fail(PX_KERNEL, "%s: no memory file for its header: %m", device);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", image->memory);
+	status = px_luks_new(path, &image->luks);
+	if (status != PX_OK)
+		return status;
+	name = strdup(device);
+	if (!name)
+		return px_nomem();
+	free(image->luks->device);
+	image->luks->device = name;
+	return PX_OK;
+}
+
+static enum px_status describe(struct px_image *image, const struct px_luks_params *params,
+			       const struct px_secret *key)
+{
+	px_auto(free) char *proof = NULL;
+	int r;
+
+	snprintf(image->unfinished.uuid, sizeof(image->unfinished.uuid), "%s", params->uuid);
+	if (!px_key_is_generated(key))
+		return PX_OK;
+	r = px_seal_prove(params->uuid, key, &proof);
+	if (r < 0)
+		return px_luks_failed(image->luks->device, "its mark cannot be made", r);
+	snprintf(image->unfinished.proof, sizeof(image->unfinished.proof), "%s", proof);
+	return PX_OK;
+}
+
+static struct px_image *new_image(void)
+{
+	struct px_image *image = calloc(1, sizeof(*image));
+
+	if (!image)
+		return NULL;
+	image->memory = image->fd = -1;
+	image->data_offset = DATA_OFFSET;
+	return image;
+}
+
+enum px_status px_image_build(const char *device, const struct px_luks_params *params,
+			      const struct px_secret *key, struct px_image **ret_image)
+{
+	px_auto(image) struct px_image *image = NULL;
 	struct px_luks_start start;
 	enum px_status status = px_luks_look_at(device, &start);
 
 	if (status == PX_OK)
 		status = check_params(device, params, key, &start);
+	if (status != PX_OK)
+		return status;
+	image = new_image();
+	if (!image)
+		return px_nomem();
+	status = open_memory(image, &start, device);
 	if (status == PX_OK)
-		status = px_luks_new(device, &luks);
+		status = format(image->luks, params, key, &start);
 	if (status == PX_OK)
-		status = format(luks, params, key, &start);
+		status = describe(image, params, key);
 	if (status == PX_OK)
-		*ret_luks = px_steal(&luks);
+		*ret_image = px_steal(&image);
 	return status;
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
+#include "json.h"
 #include "luks-private.h"
 #include "pxenc/key.h"
 #include "pxenc/log.h"
@@ -75,6 +78,29 @@ int px_luks_free_slot(const struct px_luks *luks)
 		if (crypt_keyslot_status(luks->cd, slot) == CRYPT_SLOT_INACTIVE)
 			return slot;
 	return -1;
+}
+
+int px_luks_slot_salt(struct px_luks *luks, int slot, char **ret_salt)
+{
+	px_auto(json) cJSON *header = NULL;
+	const char *json = NULL, *salt;
+	char number[16], *copy;
+	int r = crypt_dump_json(luks->cd, &json, 0);
+
+	if (r == 0)
+		r = px_json_parse(json, strlen(json), &header);
+	if (r < 0)
+		return r;
+	snprintf(number, sizeof(number), "%d", slot);
+	salt = px_json_string(
+		px_json_get(px_json_get(px_json_get(header, "keyslots"), number), "kdf"), "salt");
+	if (!salt)
+		return -ENOENT;
+	copy = strdup(salt);
+	if (!copy)
+		return -ENOMEM;
+	*ret_salt = copy;
+	return 0;
 }
 
 int px_luks_unbound_slot(struct px_luks *luks, const struct px_secret *key)

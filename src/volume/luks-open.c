@@ -9,10 +9,10 @@
 #include "pxenc/log.h"
 #include "pxenc/seal.h"
 
-#define ADVICE "Look at it with cryptsetup luksDump; if the change was yours, undo it"
+#define ADVICE                                                                                     \
+	"pxenc header seal shows what was changed, and accepts it; pxenc header restore undoes it"
 
-/* CRYPT_ANY_SLOT, or the only one that a key from the LUKS2 token's path may open. */
-static enum px_status find_slot(const struct px_luks *luks, bool named, int *ret_slot)
+enum px_status px_luks_find_slot(const struct px_luks *luks, bool named, int *ret_slot)
 {
 	const struct px_token *token = px_luks_token(luks);
 
@@ -24,7 +24,7 @@ static enum px_status find_slot(const struct px_luks *luks, bool named, int *ret
 	return PX_OK;
 }
 
-static enum px_status bad_key(const struct px_luks *luks, int slot)
+enum px_status px_luks_bad_key(const struct px_luks *luks, int slot)
 {
 	if (slot == CRYPT_ANY_SLOT)
 		return px_fail(PX_BAD_KEY,
@@ -39,9 +39,14 @@ static enum px_status bad_key(const struct px_luks *luks, int slot)
 
 /* One argon2id needs up to 1 GiB; many at once would bring the machine down. The lock that
  * libcryptsetup has for this lies where root alone can create it. */
-static uint32_t serialized(void)
+static uint32_t serialized(const struct px_luks *luks)
 {
-	return geteuid() == 0 ? CRYPT_ACTIVATE_SERIALIZE_MEMORY_HARD_PBKDF : 0;
+	return geteuid() == 0 && !luks->parallel ? CRYPT_ACTIVATE_SERIALIZE_MEMORY_HARD_PBKDF : 0;
+}
+
+void px_luks_set_parallel(struct px_luks *luks)
+{
+	luks->parallel = true;
 }
 
 /* name NULL: a test. Returns -errno of libcryptsetup or the keyslot that was opened. */
@@ -50,20 +55,35 @@ static int unlock(struct px_luks *luks, const char *name, int slot, const struct
 {
 	px_luks_listen();
 	return crypt_activate_by_passphrase(luks->cd, name, slot, px_luks_key_text(key),
-					    px_secret_len(key), flags | serialized());
+					    px_secret_len(key), flags | serialized(luks));
 }
 
 enum px_status px_luks_test(struct px_luks *luks, const struct px_secret *key, bool named_slot)
 {
 	int slot = CRYPT_ANY_SLOT;
-	enum px_status status = find_slot(luks, named_slot, &slot);
+	enum px_status status = px_luks_find_slot(luks, named_slot, &slot);
 	int r;
 
 	if (status != PX_OK)
 		return status;
 	r = unlock(luks, NULL, slot, key, 0);
 	if (r == -EPERM || r == -ENOENT)
-		return bad_key(luks, slot);
+		return px_luks_bad_key(luks, slot);
+	return r < 0 ? px_luks_failed(luks->device, "the key cannot be tried", r) : PX_OK;
+}
+
+enum px_status px_luks_open_named(struct px_luks *luks, const struct px_secret *key,
+				  struct px_secret **ret_volume_key)
+{
+	int slot = CRYPT_ANY_SLOT;
+	enum px_status status = px_luks_find_slot(luks, true, &slot);
+	int r;
+
+	if (status != PX_OK)
+		return status;
+	r = px_luks_open_slot(luks, slot, key, ret_volume_key);
+	if (r == -EPERM)
+		return px_luks_bad_key(luks, slot);
 	return r < 0 ? px_luks_failed(luks->device, "the key cannot be tried", r) : PX_OK;
 }
 
@@ -125,14 +145,14 @@ enum px_status px_luks_activate(struct px_luks *luks, const char *name, const st
 	uint32_t flags = (how->readonly ? CRYPT_ACTIVATE_READONLY : 0) |
 			 (how->discard ? CRYPT_ACTIVATE_ALLOW_DISCARDS : 0);
 	int slot = CRYPT_ANY_SLOT;
-	enum px_status status = find_slot(luks, how->named_slot, &slot);
+	enum px_status status = px_luks_find_slot(luks, how->named_slot, &slot);
 	int r;
 
 	if (status != PX_OK)
 		return status;
 	r = unlock(luks, name, slot, key, flags);
 	if (r == -EPERM || r == -ENOENT)
-		return bad_key(luks, slot);
+		return px_luks_bad_key(luks, slot);
 	if (r == -EEXIST || r == -EBUSY) {
 		px_note("%s: %s", luks->device, px_luks_cause(r));
 		return PX_BUSY;

@@ -4,7 +4,9 @@
 
 #include <libcryptsetup.h>
 
+#include "pxenc/image.h"
 #include "pxenc/luks.h"
+#include "pxenc/unfinished.h"
 
 /* What the parts of luks.h share. Nobody else includes this. */
 
@@ -12,13 +14,24 @@ struct px_luks {
 	struct crypt_device *cd;
 	char *device;
 	uint64_t device_size;
+	int image; /* a header in memory that stands for the device's; -1: none */
 	struct px_header *header;
+	bool parallel; /* with others that open argon2 keyslots */
 };
 
 /* What is known of a device before libcryptsetup sees it. */
 struct px_luks_start {
 	uint64_t size;
-	unsigned char bytes[512];
+	unsigned char bytes[PX_UNFINISHED_SIZE];
+};
+
+struct px_image {
+	struct px_luks *luks; /* of the volume in memory, with the device's name and size */
+	int memory;	      /* a memfd of the device's size */
+	int fd;		      /* the device; -1 until it is marked */
+	uint64_t data_offset; /* bytes */
+	struct px_unfinished unfinished;
+	unsigned char was[PX_UNFINISHED_SIZE]; /* its first sector */
 };
 
 /* PX_NO_VOLUME: neither a block device nor a plain file; PX_KERNEL. */
@@ -26,6 +39,10 @@ enum px_status px_luks_look_at(const char *device, struct px_luks_start *ret_sta
 
 /* A context for a device whose header is not loaded yet. */
 enum px_status px_luks_new(const char *device, struct px_luks **ret_luks) PX_MUST_CHECK;
+
+/* Loads the header of a context, and lets it through the allowlist. */
+enum px_status px_luks_load_header(struct px_luks *luks,
+				   const struct px_luks_start *start) PX_MUST_CHECK;
 
 /* Lets the header that the context has through the allowlist, or refuses it. */
 enum px_status px_luks_check(struct px_luks *luks, const struct px_luks_start *start) PX_MUST_CHECK;
@@ -49,8 +66,6 @@ int px_luks_write_unbound(struct px_luks *luks, int slot,
 /* The header as the context has it, and valid as long. PX_KERNEL. */
 enum px_status px_luks_json(struct px_luks *luks, const char **ret_json) PX_MUST_CHECK;
 
-bool px_luks_is_uuid(const char *text);
-
 /* Before a call of libcryptsetup: forgets what it said of errors, and keeps what it says next. */
 void px_luks_listen(void);
 
@@ -59,6 +74,14 @@ const char *px_luks_cause(int r);
 
 /* Logs a failure that is no fault of the header or the key. PX_NOMEM, PX_BUSY, PX_KERNEL. */
 enum px_status px_luks_failed(const char *device, const char *what, int r);
+
+/* CRYPT_ANY_SLOT, or the only one that a key from the LUKS2 token's path may open. PX_BAD_HEADER.
+ */
+enum px_status px_luks_find_slot(const struct px_luks *luks, bool named,
+				 int *ret_slot) PX_MUST_CHECK;
+
+/* Logs that the key opens no keyslot, or not the one. PX_BAD_KEY. */
+enum px_status px_luks_bad_key(const struct px_luks *luks, int slot);
 
 static inline const char *px_luks_key_text(const struct px_secret *key)
 {

@@ -79,6 +79,22 @@ enum px_status px_luks_set_token(struct px_luks *luks, const struct px_token *to
 	return px_luks_refresh(luks);
 }
 
+enum px_status px_luks_sealed(struct px_luks *luks, char **ret_text)
+{
+	const char *json = NULL;
+	enum px_status status = px_luks_json(luks, &json);
+	int r;
+
+	if (status != PX_OK)
+		return status;
+	r = px_seal_text(json, strlen(json), px_luks_uuid(luks), ret_text);
+	if (r == -ENOMEM)
+		return px_nomem();
+	return r < 0 ? px_fail(PX_BAD_HEADER, "%s: its header has nothing that could be sealed",
+			       luks->device)
+		     : PX_OK;
+}
+
 enum px_status px_luks_set_subsystem(struct px_luks *luks)
 {
 	int r;

@@ -87,6 +87,20 @@ static bool has_magic(const struct px_luks_start *start)
 	return memcmp(start->bytes, "LUKS\xba\xbe", 6) == 0;
 }
 
+enum px_status px_luks_look_for_label(const char *device, bool *ret_labelled)
+{
+	/* The label of LUKS2's binary header, 48 bytes that end with a NUL. */
+	static const char label[] = PX_SUBSYSTEM;
+	static const size_t place = 208;
+	struct px_luks_start start;
+	enum px_status status = px_luks_look_at(device, &start);
+
+	if (status == PX_OK)
+		*ret_labelled = has_magic(&start) && start.bytes[6] == 0 && start.bytes[7] == 2 &&
+				memcmp(start.bytes + place, label, sizeof(label)) == 0;
+	return status;
+}
+
 enum px_status px_luks_new(const char *device, struct px_luks **ret_luks)
 {
 	px_auto(luks) struct px_luks *luks = calloc(1, sizeof(*luks));
@@ -94,6 +108,7 @@ enum px_status px_luks_new(const char *device, struct px_luks **ret_luks)
 
 	if (!luks)
 		return px_nomem();
+	luks->image = -1;
 	luks->device = strdup(device);
 	if (!luks->device)
 		return px_nomem();
@@ -177,10 +192,13 @@ enum px_status px_luks_compare(struct px_luks *luks, const char *uuid, const cha
 	return PX_OK;
 }
 
-static enum px_status load_header(struct px_luks *luks, const struct px_luks_start *start)
+enum px_status px_luks_load_header(struct px_luks *luks, const struct px_luks_start *start)
 {
+	struct px_unfinished unfinished;
 	int r;
 
+	if (px_unfinished_parse(start->bytes, &unfinished))
+		return px_unfinished_refuse(luks->device);
 	px_luks_listen();
 	r = crypt_load(luks->cd, CRYPT_LUKS, NULL);
 	/* -EIO is also what a file gets that ends within the first header. */
@@ -189,11 +207,13 @@ static enum px_status load_header(struct px_luks *luks, const struct px_luks_sta
 	if (r < 0 && has_magic(start))
 		return px_fail(
 			PX_BAD_HEADER,
-			"%s: its LUKS header is broken beyond repair (%s): restore it from a "
-			"backup with cryptsetup luksHeaderRestore if you have one",
+			"%s: its LUKS header is broken beyond repair (%s): restore it with pxenc "
+			"header restore, or from another backup with cryptsetup luksHeaderRestore",
 			luks->device, px_luks_cause(r));
 	if (r < 0)
-		return px_fail(PX_NO_VOLUME, "%s is not a LUKS volume: pxenc format makes one",
+		return px_fail(PX_NO_VOLUME,
+			       "%s is not a LUKS volume: if it was one, pxenc header restore "
+			       "writes its header anew; pxenc format makes a new volume",
 			       luks->device);
 	return px_luks_check(luks, start);
 }
@@ -207,7 +227,7 @@ static enum px_status load(const char *device, struct px_luks **ret_luks)
 	if (status == PX_OK)
 		status = px_luks_new(device, &luks);
 	if (status == PX_OK)
-		status = load_header(luks, &start);
+		status = px_luks_load_header(luks, &start);
 	if (status == PX_OK)
 		*ret_luks = px_steal(&luks);
 	return status;
@@ -232,6 +252,16 @@ enum px_status px_luks_load_to_change(const char *device, struct px_luks **ret_l
 const char *px_luks_device(const struct px_luks *luks)
 {
 	return luks->device;
+}
+
+uint64_t px_luks_device_size(const struct px_luks *luks)
+{
+	return luks->device_size;
+}
+
+uint64_t px_luks_data_offset(const struct px_luks *luks)
+{
+	return luks->header->data_offset;
 }
 
 const char *px_luks_uuid(const struct px_luks *luks)
@@ -265,6 +295,7 @@ void px_luks_free(struct px_luks **luks)
 		return;
 	crypt_free((*luks)->cd);
 	px_header_free(&(*luks)->header);
+	px_fd_cleanup(&(*luks)->image);
 	free((*luks)->device);
 	free(*luks);
 	*luks = NULL;

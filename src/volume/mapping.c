@@ -232,13 +232,24 @@ static int read_attributes(int at, struct px_mapping *mapping)
 	return r;
 }
 
-/* One mapping by its directory ("dm-3"). Any error but -ENOMEM means that it is gone. */
-static int read_mapping(int block, const char *dm, struct px_mapping *ret_mapping)
+/*
+ * One mapping by its directory ("dm-3"). Any error but -ENOMEM means that it is gone, or (-ENOENT)
+ * that it does not have the name, which is looked at first: with many mappings, reading all of
+ * each for every volume adds up. name NULL: any.
+ */
+static int read_mapping(int block, const char *dm, const char *name, struct px_mapping *ret_mapping)
 {
 	struct px_mapping mapping = { .name = NULL };
 	px_auto(fd) int fd = openat(block, dm, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r = fd >= 0 ? read_attributes(fd, &mapping) : -errno;
+	char line[256];
+	int r = fd >= 0 ? 0 : -errno;
 
+	if (r == 0 && name)
+		r = read_line(fd, "dm/name", line, sizeof(line));
+	if (r == 0 && name && strcmp(line, name) != 0)
+		r = -ENOENT;
+	if (r == 0)
+		r = read_attributes(fd, &mapping);
 	if (r < 0) {
 		px_mapping_clear(&mapping);
 		return r;
@@ -247,8 +258,9 @@ static int read_mapping(int block, const char *dm, struct px_mapping *ret_mappin
 	return 0;
 }
 
-/* The next mapping that is still there when it is read: 1, 0 at the end, -errno. */
-static int next_mapping(DIR *block, struct px_mapping *ret_mapping)
+/* The next mapping that is still there when it is read, and has the name: 1, 0 at the end, -errno.
+ */
+static int next_mapping(DIR *block, const char *name, struct px_mapping *ret_mapping)
 {
 	for (;;) {
 		struct dirent *entry;
@@ -260,15 +272,21 @@ static int next_mapping(DIR *block, struct px_mapping *ret_mapping)
 			return -errno;
 		if (strncmp(entry->d_name, "dm-", 3) != 0)
 			continue;
-		r = read_mapping(dirfd(block), entry->d_name, ret_mapping);
+		r = read_mapping(dirfd(block), entry->d_name, name, ret_mapping);
 		if (r == 0 || r == -ENOMEM)
 			return r == 0 ? 1 : r;
 	}
 }
 
-static bool has_name(const struct px_mapping *mapping, const void *name)
+int px_mapping_by_name(const char *name, struct px_mapping *ret_mapping)
 {
-	return strcmp(mapping->name, name) == 0;
+	px_auto(dir) DIR *block = open_dir(AT_FDCWD, sys_block);
+	int r;
+
+	if (!block)
+		return -errno;
+	r = next_mapping(block, name, ret_mapping);
+	return r == 1 ? 0 : r < 0 ? r : -ENOENT;
 }
 
 static bool has_slave(const struct px_mapping *mapping, const void *slave)
@@ -285,7 +303,7 @@ static int find(bool (*match)(const struct px_mapping *, const void *), const vo
 
 	if (!block)
 		return -errno;
-	while ((r = next_mapping(block, &mapping)) == 1) {
+	while ((r = next_mapping(block, NULL, &mapping)) == 1) {
 		if (match(&mapping, what)) {
 			*ret_mapping = mapping;
 			return 0;
@@ -293,11 +311,6 @@ static int find(bool (*match)(const struct px_mapping *, const void *), const vo
 		px_mapping_clear(&mapping);
 	}
 	return r < 0 ? r : -ENOENT;
-}
-
-int px_mapping_by_name(const char *name, struct px_mapping *ret_mapping)
-{
-	return find(has_name, name, ret_mapping);
 }
 
 static bool lost_slave(const struct px_mapping *mapping, const void *slave_name)
@@ -346,7 +359,7 @@ static int collect(bool (*match)(const struct px_mapping *, const void *), const
 
 	if (!block)
 		return errno == ENOENT ? 0 : -errno;
-	while ((r = next_mapping(block, &mapping)) == 1) {
+	while ((r = next_mapping(block, NULL, &mapping)) == 1) {
 		if (!match(&mapping, what)) {
 			px_mapping_clear(&mapping);
 			continue;
@@ -406,6 +419,18 @@ bool px_mapping_is_luks(const struct px_mapping *mapping)
 	const char *uuid = mapping->dm_uuid;
 
 	return strncmp(uuid, "CRYPT-LUKS1-", 12) == 0 || strncmp(uuid, "CRYPT-LUKS2-", 12) == 0;
+}
+
+bool px_mapping_has_uuid(const struct px_mapping *mapping, const char *uuid)
+{
+	const char *has = mapping->dm_uuid + strlen("CRYPT-LUKSx-");
+
+	if (!px_mapping_is_luks(mapping))
+		return false;
+	for (; *uuid; uuid++)
+		if (*uuid != '-' && *has++ != *uuid)
+			return false;
+	return *has == '-';
 }
 
 void px_mapping_clear(struct px_mapping *mapping)

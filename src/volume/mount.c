@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <libmount/libmount.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "pxenc/cleanup.h"
 #include "pxenc/log.h"
@@ -97,17 +98,23 @@ enum px_status px_mount(const struct px_mount *mount)
 }
 
 /*
- * The number tells. btrfs shows another number than its device's: there the path has to do, and
- * there alone, since FUSE lets a user claim any path.
+ * btrfs shows another number than its device's: there the path has to do, and there alone, since
+ * FUSE lets a user claim any path. NULL: the number tells.
  */
+static const char *path_that_tells(struct libmnt_fs *fs)
+{
+	const char *type = mnt_fs_get_fstype(fs);
+
+	return type && strcmp(type, "btrfs") == 0 ? mnt_fs_get_srcpath(fs) : NULL;
+}
+
 static bool is_of(struct libmnt_fs *fs, const char *source, dev_t device)
 {
-	const char *path = mnt_fs_get_srcpath(fs), *type = mnt_fs_get_fstype(fs);
+	const char *path = path_that_tells(fs);
 
 	if (!mnt_fs_get_target(fs))
 		return false;
-	return mnt_fs_get_devno(fs) == device ||
-	       (type && strcmp(type, "btrfs") == 0 && path && strcmp(path, source) == 0);
+	return mnt_fs_get_devno(fs) == device || (path && strcmp(path, source) == 0);
 }
 
 int px_mount_targets(const char *source, dev_t device, char ***ret_targets)
@@ -125,6 +132,24 @@ int px_mount_targets(const char *source, dev_t device, char ***ret_targets)
 		if (is_of(fs, source, device) && px_strv_add(&targets, mnt_fs_get_target(fs)) < 0)
 			return -ENOMEM;
 	*ret_targets = px_steal(&targets);
+	return 0;
+}
+
+int px_mount_device(const char *path, dev_t *ret_device)
+{
+	__attribute__((cleanup(table_cleanup))) struct libmnt_table *table = NULL;
+	struct libmnt_fs *fs;
+	const char *source;
+	struct stat st;
+
+	table = mnt_new_table_from_file("/proc/self/mountinfo");
+	if (!table)
+		return -ENOMEM;
+	fs = mnt_table_find_mountpoint(table, path, MNT_ITER_BACKWARD);
+	if (!fs)
+		return -ENOENT;
+	source = path_that_tells(fs);
+	*ret_device = source && stat(source, &st) == 0 ? st.st_rdev : (dev_t)mnt_fs_get_devno(fs);
 	return 0;
 }
 

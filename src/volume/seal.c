@@ -5,13 +5,11 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/kdf.h>
-#include <openssl/params.h>
 
 #include "canonical.h"
+#include "mac.h"
 
 /*
  * What the seal cannot see: an older header of the same volume, with the seal that it had, put
@@ -20,86 +18,18 @@
  * label in the binary header, which nothing trusts.
  */
 
-#define MAC_LEN 32
-/* base64 of MAC_LEN bytes with its padding and NUL. */
+/* base64 of PX_MAC_LEN bytes with its padding and NUL. */
 #define MAC_TEXT_LEN 45
 
-static const char info[] = "pxenc seal v1";
-static char sha256[] = "SHA256";
-
-static int run_hkdf(EVP_KDF_CTX *hkdf, const struct px_secret *key, const char *uuid,
-		    struct px_secret *derived)
-{
-	/* The parameters are only read, whatever their type says. */
-	OSSL_PARAM params[] = {
-		OSSL_PARAM_utf8_string(OSSL_KDF_PARAM_DIGEST, sha256, sizeof(sha256) - 1),
-		OSSL_PARAM_octet_string(OSSL_KDF_PARAM_KEY, (void *)px_secret_bytes(key),
-					px_secret_len(key)),
-		OSSL_PARAM_octet_string(OSSL_KDF_PARAM_SALT, (void *)uuid, strlen(uuid)),
-		OSSL_PARAM_octet_string(OSSL_KDF_PARAM_INFO, (void *)info, sizeof(info) - 1),
-		OSSL_PARAM_END,
-	};
-
-	if (EVP_KDF_derive(hkdf, px_secret_data(derived), MAC_LEN, params) <= 0)
-		return -EIO;
-	px_secret_set_len(derived, MAC_LEN);
-	return 0;
-}
-
-/* The key of the HMAC. */
-static int derive(const struct px_secret *key, const char *uuid, struct px_secret **ret_derived)
-{
-	px_auto(secret) struct px_secret *derived = NULL;
-	EVP_KDF *kdf = NULL;
-	EVP_KDF_CTX *hkdf = NULL;
-	int r = px_secret_new(MAC_LEN, &derived);
-
-	if (r < 0)
-		return r;
-	kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
-	hkdf = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
-	r = hkdf ? run_hkdf(hkdf, key, uuid, derived) : -EIO;
-	EVP_KDF_CTX_free(hkdf);
-	EVP_KDF_free(kdf);
-	if (r == 0)
-		*ret_derived = px_steal(&derived);
-	return r;
-}
-
-static int run_hmac(EVP_MAC_CTX *hmac, const struct px_secret *key, const char *text,
-		    unsigned char ret_mac[MAC_LEN])
-{
-	OSSL_PARAM params[] = {
-		OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_DIGEST, sha256, sizeof(sha256) - 1),
-		OSSL_PARAM_END,
-	};
-	size_t len = 0;
-
-	if (EVP_MAC_init(hmac, px_secret_bytes(key), px_secret_len(key), params) <= 0 ||
-	    EVP_MAC_update(hmac, (const unsigned char *)text, strlen(text)) <= 0 ||
-	    EVP_MAC_final(hmac, ret_mac, &len, MAC_LEN) <= 0 || len != MAC_LEN)
-		return -EIO;
-	return 0;
-}
-
-static int authenticate(const struct px_secret *key, const char *text,
-			unsigned char ret_mac[MAC_LEN])
-{
-	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	EVP_MAC_CTX *hmac = mac ? EVP_MAC_CTX_new(mac) : NULL;
-	int r = hmac ? run_hmac(hmac, key, text, ret_mac) : -EIO;
-
-	EVP_MAC_CTX_free(hmac);
-	EVP_MAC_free(mac);
-	return r;
-}
+static const char seal_info[] = "pxenc seal v1";
+static const char proof_info[] = "pxenc format v1";
 
 /* base64url without padding, from the base64 that libcrypto makes. */
-static char *encode(const unsigned char mac[MAC_LEN])
+static char *encode(const unsigned char mac[PX_MAC_LEN])
 {
 	unsigned char text[MAC_TEXT_LEN];
 
-	EVP_EncodeBlock(text, mac, MAC_LEN);
+	EVP_EncodeBlock(text, mac, PX_MAC_LEN);
 	for (unsigned char *c = text; *c != '\0'; c++) {
 		if (*c == '+')
 			*c = '-';
@@ -111,26 +41,30 @@ static char *encode(const unsigned char mac[MAC_LEN])
 	return strdup((const char *)text);
 }
 
+/* The HMAC of a text, base64url. */
+static int authenticate_under(const struct px_secret *key, const char *uuid, const char *info,
+			      const char *text, char **ret_mac)
+{
+	unsigned char mac[PX_MAC_LEN];
+	char *encoded;
+	int r = px_mac(key, uuid, info, text, strlen(text), mac);
+
+	if (r < 0)
+		return r;
+	encoded = encode(mac);
+	if (!encoded)
+		return -ENOMEM;
+	*ret_mac = encoded;
+	return 0;
+}
+
 int px_seal_make(const char *json, size_t len, const char *uuid, const struct px_secret *key,
 		 char **ret_seal)
 {
 	px_auto(free) char *text = NULL;
-	px_auto(secret) struct px_secret *derived = NULL;
-	unsigned char mac[MAC_LEN];
-	char *seal;
 	int r = px_seal_text(json, len, uuid, &text);
 
-	if (r == 0)
-		r = derive(key, uuid, &derived);
-	if (r == 0)
-		r = authenticate(derived, text, mac);
-	if (r < 0)
-		return r;
-	seal = encode(mac);
-	if (!seal)
-		return -ENOMEM;
-	*ret_seal = seal;
-	return 0;
+	return r < 0 ? r : authenticate_under(key, uuid, seal_info, text, ret_seal);
 }
 
 static bool equal(const char *a, const char *b)
@@ -149,4 +83,19 @@ int px_seal_verify(const char *json, size_t len, const char *uuid, const struct 
 	if (r < 0)
 		return r;
 	return equal(stored, expected) ? 0 : -EBADMSG;
+}
+
+int px_seal_prove(const char *uuid, const struct px_secret *key, char **ret_proof)
+{
+	return authenticate_under(key, uuid, proof_info, uuid, ret_proof);
+}
+
+int px_seal_check_proof(const char *proof, const char *uuid, const struct px_secret *key)
+{
+	px_auto(free) char *expected = NULL;
+	int r = px_seal_prove(uuid, key, &expected);
+
+	if (r < 0)
+		return r;
+	return equal(proof, expected) ? 0 : -EBADMSG;
 }

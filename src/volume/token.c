@@ -33,6 +33,7 @@ static const struct px_json_member other_members[] = {
 	{ "slot", PX_JSON_NUMBER, false },
 	{ "secret", PX_JSON_STRING, false },
 	{ "keep", PX_JSON_BOOL, false },
+	{ "salt", PX_JSON_STRING, true },
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -201,7 +202,9 @@ static int read_other(const cJSON *json, const char *name, struct px_token_other
 		return -1;
 	other->keyslot = (int)slot;
 	other->keep = cJSON_IsTrue(px_json_get(member, "keep")) != 0;
-	return dup_string(member, "secret", &other->secret);
+	if (dup_string(member, "secret", &other->secret) < 0)
+		return -1;
+	return dup_string(member, "salt", &other->salt);
 }
 
 enum px_status px_token_parse(const char *text, size_t len, const char *device,
@@ -269,7 +272,8 @@ static bool add_other(cJSON *json, const char *name, const struct px_token_other
 	member = cJSON_AddObjectToObject(json, name);
 	return member && cJSON_AddNumberToObject(member, "slot", other->keyslot) &&
 	       cJSON_AddStringToObject(member, "secret", other->secret) &&
-	       cJSON_AddBoolToObject(member, "keep", other->keep);
+	       cJSON_AddBoolToObject(member, "keep", other->keep) &&
+	       (!other->salt || cJSON_AddStringToObject(member, "salt", other->salt));
 }
 
 char *px_token_format(const struct px_token *token)
@@ -291,14 +295,25 @@ char *px_token_format(const struct px_token *token)
 	return cJSON_PrintUnformatted(json);
 }
 
-int px_token_set_other(struct px_token_other *other, int keyslot, const char *secret, bool keep)
+void px_token_clear_other(struct px_token_other *other)
 {
-	char *copy = secret ? strdup(secret) : NULL;
-
-	if (secret && !copy)
-		return -ENOMEM;
 	free(other->secret);
-	*other = (struct px_token_other){ .keyslot = keyslot, .secret = copy, .keep = keep };
+	free(other->salt);
+	*other = (struct px_token_other){ .secret = NULL };
+}
+
+int px_token_set_other(struct px_token_other *other, const struct px_token_other *value)
+{
+	struct px_token_other copy = { .keyslot = value->keyslot, .keep = value->keep };
+
+	copy.secret = value->secret ? strdup(value->secret) : NULL;
+	copy.salt = value->salt ? strdup(value->salt) : NULL;
+	if ((value->secret && !copy.secret) || (value->salt && !copy.salt)) {
+		px_token_clear_other(&copy);
+		return -ENOMEM;
+	}
+	px_token_clear_other(other);
+	*other = copy;
 	return 0;
 }
 
@@ -314,11 +329,8 @@ struct px_token *px_token_copy(const struct px_token *token)
 	copy->auto_open = token->auto_open;
 	copy->store = strdup(token->store);
 	copy->secret = strdup(token->secret);
-	if (!copy->store || !copy->secret ||
-	    px_token_set_other(&copy->next, token->next.keyslot, token->next.secret,
-			       token->next.keep) < 0 ||
-	    px_token_set_other(&copy->old, token->old.keyslot, token->old.secret, token->old.keep) <
-		    0)
+	if (!copy->store || !copy->secret || px_token_set_other(&copy->next, &token->next) < 0 ||
+	    px_token_set_other(&copy->old, &token->old) < 0)
 		return NULL;
 	return px_steal(&copy);
 }
@@ -330,8 +342,8 @@ void px_token_free(struct px_token **token)
 	free((*token)->store);
 	free((*token)->secret);
 	free((*token)->seal);
-	free((*token)->next.secret);
-	free((*token)->old.secret);
+	px_token_clear_other(&(*token)->next);
+	px_token_clear_other(&(*token)->old);
 	free(*token);
 	*token = NULL;
 }

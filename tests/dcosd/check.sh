@@ -619,6 +619,16 @@ call "$TOKEN" GET $S/k
 ok "an expired ACS token: 401 HTML" answered 401 is_html
 stop
 
+start --listen 127.0.0.1:0 --service-account "svc:$T/service.pub" --clock-ahead 3600
+service_login "$RS" "{\"uid\":\"svc\",\"exp\":$(($(date +%s) + 60))}" rs256 "$T/service.key"
+expect_wrong "with a clock that is ahead, a service login token that is good elsewhere"
+service_login "$RS" "{\"uid\":\"svc\",\"exp\":$(($(date +%s) + 3660))}" rs256 "$T/service.key"
+expect 200 "and one that is good there"
+stop
+
+printf '#!/bin/sh\necho "$@" >>%s\n' "$T/hooked" >"$T/hook"
+chmod 755 "$T/hook"
+
 # --- faults -----------------------------------------------------------------------------------
 
 start --listen 127.0.0.1:0 --user a:a --grant a:dcos:superuser:full --secret k=0123456789 \
@@ -633,7 +643,7 @@ start --listen 127.0.0.1:0 --user a:a --grant a:dcos:superuser:full --secret k=0
 	--fault "empty@*:*/empty" --fault "oversize@*:*/oversize" --fault "endless@*:*/endless" \
 	--fault "wrongtype@*:*/wrongtype" --fault "slow@GET:*/two" \
 	--fault "500@GET:*?count#2" --fault "503@GET:*?count#1+1" --fault "404@GET:*?skip#*+1" \
-	--fault "429@POST:*/acs/*#1+1" --fault "delay=1m@GET:*/minute"
+	--fault "429@POST:*/acs/*#1+1" --fault "delay=1m@GET:*/minute" --hook "$T/hook"
 TOKEN=$(token_of a a)
 
 timed()
@@ -737,18 +747,22 @@ call "$TOKEN" PUT $S/any "${V[@]}"
 expect 500 "control: and changes nothing"
 control faults
 expect 204 "control: no faults"
-control save
+control save/a
 call "$TOKEN" PUT $S/later "${V[@]}"
 call "$TOKEN" DELETE $S/k
-control restore
+control restore/a
 expect 204 "control: restore"
+control restore/b
+expect 400 "control: what was not saved cannot be restored"
 call "$TOKEN" GET $S/later
 expect 404 "control: what came after save is gone"
 call "$TOKEN" GET $S/k
 expect 200 "control: what went after save is there"
 ok "control: the log has none of it" is "$(wc -l <"$T/log")" $((LINES_BEFORE + 5))
-request GET /stand-in/save
+request GET /stand-in/save/a
 expect 404 "control: only by POST"
+ok "the hook runs before a change" is "$(tail -n 2 "$T/hooked")" "PUT $S/later"$'\n'"DELETE $S/k"
+ok "and for nothing else" not grep -qE "GET|$S/any" "$T/hooked"
 control faults "delay=1m@GET:*/minute"
 
 curl -sS --cacert "$T/ca.crt" -o /dev/null "$URL$S/minute" 2>"$T/error" &

@@ -16,10 +16,10 @@ struct dcosd_cluster {
 	struct dcosd_account *accounts;
 	struct dcosd_acl acl;
 	struct dcosd_store store;
-	struct dcosd_store saved; /* what control.h keeps of it */
-	struct dcosd_key *key;	  /* signs the ACS tokens */
-	int64_t token_lifetime;	  /* seconds */
-	char *ca_pem;		  /* NULL: no CA to hand out */
+	struct dcosd_saved *saved; /* see control.h */
+	struct dcosd_key *key;	   /* signs the ACS tokens */
+	int64_t token_lifetime;	   /* seconds */
+	char *ca_pem;		   /* NULL: no CA to hand out */
 };
 
 #endif

@@ -17,4 +17,7 @@ extern const char dcosd_control_help[];
 bool dcosd_control_answer(struct dcosd_cluster *cluster, struct dcosd_faults *faults,
 			  const struct dcosd_request *request, struct dcosd_answer *answer);
 
+/* Forgets what was kept. */
+void dcosd_control_clear(struct dcosd_cluster *cluster);
+
 #endif

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "iam.h"
 #include "json.h"
@@ -60,7 +59,7 @@ static bool credentials_are_good(const struct dcosd_account *account, const stru
 
 static void issue(struct dcosd_cluster *cluster, const char *uid, struct dcosd_answer *answer)
 {
-	int64_t expiry = time(NULL) + cluster->token_lifetime;
+	int64_t expiry = dcosd_now() + cluster->token_lifetime;
 	DCOSD_CLEANUP_FREE char *token = dcosd_jwt_issue(cluster->key, uid, expiry);
 
 	if (!token) {

@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base64.h"
 #include "json.h"
@@ -64,7 +63,7 @@ static bool expired(const cJSON *claims)
 
 	if (!exp)
 		return false;
-	return !cJSON_IsNumber(exp) || exp->valuedouble <= (double)time(NULL);
+	return !cJSON_IsNumber(exp) || exp->valuedouble <= (double)dcosd_now();
 }
 
 char *dcosd_jwt_verify(struct dcosd_key *key, const char *token)

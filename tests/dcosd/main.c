@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "control.h"
 #include "listen.h"
 #include "options.h"
 #include "server.h"
@@ -32,6 +33,7 @@ static void serve(const struct dcosd_options *options)
 		.log_fd = options->log_fd,
 		.cluster = options->cluster,
 		.faults = options->faults,
+		.hook = options->hook,
 	};
 	sigset_t ending = block_ending_signals();
 	struct dcosd_server *server;
@@ -68,7 +70,7 @@ int main(int argc, char **argv)
 	dcosd_accounts_free(cluster.accounts);
 	dcosd_acl_clear(&cluster.acl);
 	dcosd_store_clear(&cluster.store);
-	dcosd_store_clear(&cluster.saved);
+	dcosd_control_clear(&cluster);
 	dcosd_key_free(cluster.key);
 	dcosd_faults_clear(&faults);
 	free(cluster.ca_pem);

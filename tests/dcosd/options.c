@@ -27,7 +27,10 @@ static void help(void)
 	       "  --secret PATH=VALUE           a text secret\n"
 	       "  --secret-file PATH=FILE       a binary secret\n"
 	       "  --token-lifetime SECONDS      of ACS tokens, 5 days by default\n"
+	       "  --clock-ahead SECONDS         of this machine's clock\n"
 	       "  --fault SPEC                  misbehave, see below\n"
+	       "  --hook PROGRAM                run PROGRAM METHOD TARGET before a change of "
+	       "secrets\n"
 	       "  --log FILE                    append a line METHOD PATH STATUS per request\n\n"
 	       "When ready it prints: listening on https://ADDRESS:PORT\n\n%s%s",
 	       dcosd_fault_help, dcosd_control_help);
@@ -114,13 +117,13 @@ static void add_binary_secret(struct dcosd_cluster *cluster, char *argument)
 	add_secret(cluster, "secret-file", argument, value, len, true);
 }
 
-static int64_t parse_lifetime(const char *argument)
+static int64_t parse_seconds(const char *option, const char *argument)
 {
 	char *rest;
 	long long seconds = strtoll(argument, &rest, 10);
 
 	if (rest == argument || *rest || seconds < 0 || seconds > 1000000000)
-		errx(1, "--token-lifetime %s: expected seconds", argument);
+		errx(1, "--%s %s: expected seconds", option, argument);
 	return seconds;
 }
 
@@ -169,11 +172,17 @@ static void apply(struct dcosd_options *options, int option, char *argument)
 		add_binary_secret(options->cluster, argument);
 		break;
 	case 't':
-		options->cluster->token_lifetime = parse_lifetime(argument);
+		options->cluster->token_lifetime = parse_seconds("token-lifetime", argument);
+		break;
+	case 'C':
+		dcosd_set_clock_ahead(parse_seconds("clock-ahead", argument));
 		break;
 	case 'f':
 		if (!dcosd_faults_add(options->faults, argument))
 			errx(1, "--fault %s: see --help for the grammar", argument);
+		break;
+	case 'H':
+		options->hook = argument;
 		break;
 	case 'l':
 		options->log_fd = open_log(argument);
@@ -211,7 +220,9 @@ void dcosd_options_parse(struct dcosd_options *options, int argc, char **argv)
 		{ "secret", required_argument, NULL, 's' },
 		{ "secret-file", required_argument, NULL, 'S' },
 		{ "token-lifetime", required_argument, NULL, 't' },
+		{ "clock-ahead", required_argument, NULL, 'C' },
 		{ "fault", required_argument, NULL, 'f' },
+		{ "hook", required_argument, NULL, 'H' },
 		{ "log", required_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },

@@ -13,6 +13,7 @@ struct dcosd_options {
 	char *key_pem;
 	struct dcosd_cluster *cluster; /* filled with accounts, grants and secrets */
 	struct dcosd_faults *faults;
+	const char *hook; /* NULL: none */
 };
 
 /* Exits with a message and status 1 if something is wrong; --help exits with 0. */

@@ -9,6 +9,7 @@
 #include <microhttpd.h>
 
 #include "control.h"
+#include "hook.h"
 #include "router.h"
 #include "stop.h"
 #include "util.h"
@@ -165,8 +166,10 @@ static enum MHD_Result answer_request(struct dcosd_server *server,
 	read_headers(connection, request);
 	if (fault)
 		dcosd_stop_wait(&server->stop, dcosd_fault_delay(fault));
-	if (!fault || !dcosd_fault_answer(fault, &answer))
+	if (!fault || !dcosd_fault_answer(fault, &answer)) {
+		dcosd_hook_run(server->config.hook, request);
 		dcosd_router_answer(server->config.cluster, request, &answer);
+	}
 	if (fault)
 		answer.delivery = dcosd_fault_delivery(fault);
 	r = send_answer(server, connection, request, &answer);

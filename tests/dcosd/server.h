@@ -15,6 +15,7 @@ struct dcosd_server_config {
 	int log_fd; /* -1: no log */
 	struct dcosd_cluster *cluster;
 	struct dcosd_faults *faults;
+	const char *hook; /* NULL: none; see hook.h */
 };
 
 /* Serves in threads of its own, with a copy of CONFIG; NULL if TLS does not start. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static void *must(void *pointer)
 {
@@ -73,6 +74,18 @@ char *dcosd_read_file(const char *file, size_t *ret_len)
 	}
 	fclose(from);
 	return data;
+}
+
+static int64_t clock_ahead;
+
+int64_t dcosd_now(void)
+{
+	return time(NULL) + clock_ahead;
+}
+
+void dcosd_set_clock_ahead(int64_t seconds)
+{
+	clock_ahead = seconds;
 }
 
 void dcosd_cleanup_free(void *pointer)

@@ -5,12 +5,16 @@
 
 #include "pxenc/dcos.h"
 #include "pxenc/frame.h"
+#include "pxenc/members.h"
+#include "pxenc/s3.h"
 
 /* What comes over the network, and what pxenc-fetch, taken over by it, could send its parent. */
 
 static void take_answer(const char *text, size_t size)
 {
 	px_auto(secret) struct px_secret *value = NULL, *login = NULL, *list = NULL, *member = NULL;
+	px_auto(secret) struct px_secret *members = NULL;
+	char code[PX_S3_CODE_MAX];
 
 	/* Whether they like it or not: they must only stand it. */
 	if (px_dcos_parse_value(text, size, &value) < 0)
@@ -18,8 +22,27 @@ static void take_answer(const char *text, size_t size)
 	if (px_dcos_parse_login(text, size, &login) < 0 &&
 	    px_dcos_parse_list(text, size, &list) < 0)
 		px_jwt_expiry(text, size);
+	px_s3_error_code(text, size, code);
+	if (px_json_members(text, size, &members) == 0 && px_members_check(members) < 0)
+		abort();
 	if (px_dcos_parse_portworx(text, size, "base/name", &member) < 0)
 		return;
+}
+
+/* Whatever bytes come as members, those that pass the check stand being read. */
+static void take_members(const uint8_t *data, size_t size)
+{
+	px_auto(secret) struct px_secret *members = NULL;
+	const char *name, *value;
+	size_t pos = 0;
+
+	if (!size || px_secret_from(data, size, &members) < 0 || px_members_check(members) < 0)
+		return;
+	while (px_members_next(members, &pos, &name, &value))
+		if (px_members_get(members, name) != value)
+			abort();
+	if (pos != size)
+		abort();
 }
 
 /* A value that we wrote as JSON must come back as it was. */
@@ -69,5 +92,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	take_answer(copy, size);
 	there_and_back(copy, size);
 	take_frame(data, size);
+	take_members(data, size);
 	return 0;
 }

@@ -12,6 +12,7 @@ trap 'dcosd_stop main; dcosd_stop other; rm -rf "$T_DIR"' EXIT
 t_own_run_dir
 export PXENC_CONFIG=$T_DIR/config.json
 IMAGE=$T_DIR/image
+UUID=0f3c8e1a-5b7d-4c2e-9a61-d2f4b8c07e35
 PASSWORD='correct horse'
 # A key that opens in milliseconds, since it says of itself that it is random. A passphrase of a
 # person costs seconds, by design: one volume here has one.
@@ -52,8 +53,7 @@ secrets() {
     check_equal 'a path below the base path means the same secret' "$(pxenc secrets get pwx/secrets/a)" one
     check_equal 'one leading slash is stripped' "$(pxenc secrets get /pwx/secrets/a)" one
     fails_with 'create does not overwrite: status 14' 14 'pwx/secrets/a' pxenc secrets create a --generate
-    fails_with 'update asks, and wants --force where nobody can answer: status 15' 15 'force' pxenc secrets update a --generate
-    check 'secrets update --force' bash -c 'printf %s two | pxenc secrets update a --force --value-file -'
+    check 'update of what locks no volume asks nobody' bash -c 'printf %s two | pxenc secrets update a --value-file -'
     check_equal 'the new value is there' "$(pxenc secrets get a)" two
     fails_with 'update of what is not there: status 9' 9 'nothere' pxenc secrets update nothere --force --generate
     head -c 3000 /dev/urandom >"$T_DIR/binary"
@@ -61,8 +61,12 @@ secrets() {
     check 'and comes out the same' bash -c 'pxenc secrets get blob | cmp - "$0"' "$T_DIR/binary"
     check_equal 'secrets list is recursive, relative and sorted' "$(pxenc secrets list | tr '\n' ' ')" 'a blob first map object px_secret_key short '
     check_equal 'secrets list --json' "$(pxenc secrets list --json | jq -c .)" '["a","blob","first","map","object","px_secret_key","short"]'
-    fails_with 'delete asks: status 15' 15 'force' pxenc secrets delete blob
-    check 'secrets delete --force' pxenc secrets delete blob --force
+    check 'delete of what locks no volume asks nobody' pxenc secrets delete blob
+    pxenc secrets create "volumes/$UUID/1" --generate
+    fails_with 'update of a volume'"'"'s own key asks, and wants --force where nobody can answer: status 15' 15 'not on this machine.*--force' pxenc secrets update "volumes/$UUID/1" --generate
+    fails_with 'so does delete, by its full path as well' 15 'not on this machine.*--force' pxenc secrets delete "/pwx/secrets/volumes/$UUID/1"
+    check 'secrets update --force' pxenc secrets update "volumes/$UUID/1" --generate --force
+    check 'secrets delete --force' pxenc secrets delete "volumes/$UUID/1" --force
     fails_with 'a deleted secret is gone: status 9' 9 'blob' pxenc secrets get blob
     sed 's#pwx/secrets#/#' "$PXENC_CONFIG" >"$T_DIR/top.json"
     chmod 600 "$T_DIR/top.json"
@@ -198,6 +202,8 @@ cluster_key() {
     pxenc secrets create second --generate
     check 'the cluster key can be changed' pxenc secrets set-cluster-key --secret second
     check 'a volume keeps the secret that it was made with' pxenc open --test "$IMAGE"
+    fails_with 'delete of the cluster key asks: status 15' 15 'cluster-wide key' pxenc secrets delete second
+    fails_with 'so does delete of the setting' 15 'names the cluster-wide key' pxenc secrets delete pxenc/cluster
     fails_with 'unless told to take the cluster key: status 2' 2 'opens no keyslot' pxenc open --test "$IMAGE" -o cluster_key
     sed -i 's/"dcos": {/"cluster_secret_key": "first", "dcos": {/; s/"secret_type"/"secret_type"/' "$PXENC_CONFIG"
     new_image
@@ -277,6 +283,22 @@ usage() {
     check_match '--version' "$(pxenc --version)" '^pxenc [0-9]'
 }
 
+# What takes an open volume says so when there is none, and touches nothing.
+open_volumes_only() {
+    local command
+    for command in suspend resume resize close 'close --force'; do
+        # shellcheck disable=SC2086 # two words
+        fails_with "$command of a name that is not open: status 4" 4 'no-such-name is not open' pxenc $command no-such-name
+        # shellcheck disable=SC2086
+        fails_with "$command of a plain file: status 4" 4 'cannot look at' pxenc $command "$IMAGE"
+    done
+    pxenc close --force --deferred a 2>/dev/null
+    check_equal 'close by force is not deferred: status 1' $? 1
+    pxenc guard --interval 0 2>/dev/null
+    check_equal 'guard without an interval: status 1' $? 1
+    fails_with 'guard with one that is none: status 1' 1 'interval' pxenc guard --interval soon
+}
+
 setup || exit 1
 secrets
 paths
@@ -290,5 +312,6 @@ cluster_key
 format_keeps_its_word
 LEFT=$(pxenc secrets list volumes | wc -l)
 format_refusals
+open_volumes_only
 usage
 t_done

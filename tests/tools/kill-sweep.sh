@@ -69,7 +69,7 @@ sweep_save() {
     SWEEP_POINTS=0
     mkdir -p "$SWEEP_DIR"
     for i in "${!SWEEP_FILES[@]}"; do cp --sparse=always "${SWEEP_FILES[i]}" "$SWEEP_DIR/saved$i" || return; done
-    dcosd_control main save
+    dcosd_control main save/sweep
 }
 
 sweep_restore() {
@@ -77,7 +77,7 @@ sweep_restore() {
     for i in "${!SWEEP_FILES[@]}"; do
         cp --sparse=always "$SWEEP_DIR/saved$i" "${SWEEP_FILES[i]}" || return
     done
-    dcosd_control main restore
+    dcosd_control main restore/sweep
 }
 
 # The command under strace, with OPTIONS for one of its processes: sweep_trace PROCESS OPTIONS…

@@ -10,6 +10,7 @@
 #include <cjson/cJSON.h>
 #include <libcryptsetup.h>
 
+#include "../format_volume.h"
 #include "luks_samples.h"
 #include "pxenc/key.h"
 #include "pxenc/lock.h"
@@ -117,13 +118,24 @@ static struct px_luks *load(void)
 	return loaded;
 }
 
+/* libcryptsetup's lock for a reencryption is named by the uuid: two runs at once have two. */
+static const char *own_uuid(void)
+{
+	static char uuid[] = SAMPLE_UUID;
+	char digits[9];
+
+	snprintf(digits, sizeof(digits), "%08x", (unsigned int)getpid());
+	memcpy(uuid, digits, 8);
+	return uuid;
+}
+
 static int setup(void **state)
 {
-	static const struct px_luks_params params = { .uuid = SAMPLE_UUID,
-						      .cipher = "aes-xts-plain64",
-						      .key_bits = 512,
-						      .secret = SECRET,
-						      .store = "default" };
+	const struct px_luks_params params = { .uuid = own_uuid(),
+					       .cipher = "aes-xts-plain64",
+					       .key_bits = 512,
+					       .secret = SECRET,
+					       .store = "default" };
 
 	if (temp_dir_make(state) < 0 || px_key_generate(&key) < 0 || px_key_generate(&other) < 0)
 		return -1;
@@ -131,7 +143,7 @@ static int setup(void **state)
 	image = temp_text("image", "", 0600);
 	if (truncate(image, IMAGE_SIZE) < 0)
 		return -1;
-	return px_luks_format(image, &params, key, &luks) == PX_OK ? 0 : -1;
+	return format_volume(image, &params, key, &luks) == PX_OK ? 0 : -1;
 }
 
 static int teardown(void **state)
@@ -160,6 +172,23 @@ TEST(keyslots_are_counted_and_the_lowest_free_one_is_found)
 	assert_false(px_luks_has_slot(luks, 1));
 	assert_int_equal(px_luks_count_slots(luks), 1);
 	assert_int_equal(px_luks_free_slot(luks), 1);
+}
+
+TEST(a_keyslot_is_known_by_its_salt)
+{
+	char *first = NULL, *again = NULL;
+
+	assert_int_equal(px_luks_slot_salt(luks, 0, &first), 0);
+	assert_int_equal(px_luks_slot_salt(luks, 1, &again), -ENOENT);
+	assert_null(again);
+	assert_true(strlen(first) > 20);
+	failing = "crypt_dump_json";
+	failure = -EIO;
+	assert_int_equal(px_luks_slot_salt(luks, 0, &again), -EIO);
+	allocation_fails(1);
+	assert_true(px_luks_slot_salt(luks, 0, &again) < 0);
+	allocation_fails(0);
+	free(first);
 }
 
 static void add_slot(int slot)
@@ -214,10 +243,14 @@ TEST(a_full_header_has_no_free_keyslot)
 /* What rotate writes: intent, commit, and the end. */
 TEST(the_luks2_token_changes_with_its_seal_in_one_write)
 {
+	static char next_secret[] = NEXT_SECRET;
+	static const struct px_token_other next = { .keyslot = 1,
+						    .secret = next_secret,
+						    .keep = true };
 	struct px_token *token = px_token_copy(px_luks_token(luks));
 
 	add_slot(1);
-	assert_int_equal(px_token_set_other(&token->next, 1, NEXT_SECRET, true), 0);
+	assert_int_equal(px_token_set_other(&token->next, &next), 0);
 	assert_ok(px_luks_set_token(luks, token, key));
 	assert_string_equal(px_luks_token(luks)->next.secret, NEXT_SECRET);
 	assert_true(px_luks_token(luks)->next.keep);
@@ -226,13 +259,15 @@ TEST(the_luks2_token_changes_with_its_seal_in_one_write)
 	token->old = (struct px_token_other){ .keyslot = 0, .secret = token->secret };
 	token->keyslot = 1;
 	token->secret = px_steal(&token->next.secret);
+	assert_int_equal(px_luks_slot_salt(luks, 0, &token->old.salt), 0);
 	assert_ok(px_luks_set_token(luks, token, other));
 	assert_int_equal(px_luks_token(luks)->keyslot, 1);
 	assert_string_equal(px_luks_token(luks)->old.secret, SECRET);
+	assert_string_equal(px_luks_token(luks)->old.salt, token->old.salt);
 	assert_sound(other);
 
 	assert_ok(px_luks_destroy_slot(luks, 0));
-	assert_int_equal(px_token_set_other(&token->old, 0, NULL, false), 0);
+	px_token_clear_other(&token->old);
 	assert_ok(px_luks_set_token(luks, token, other));
 	assert_null(px_luks_token(luks)->old.secret);
 	assert_sound(other);
@@ -486,7 +521,7 @@ static int set_token(void *arg)
 static int copy_token(void *arg)
 {
 	struct px_token *copy = px_token_copy(arg);
-	int r = copy ? px_token_set_other(&copy->next, 1, NEXT_SECRET, false) : -ENOMEM;
+	int r = copy ? px_token_set_other(&copy->next, &copy->old) : -ENOMEM;
 
 	px_token_free(&copy);
 	return r;
@@ -494,9 +529,13 @@ static int copy_token(void *arg)
 
 TEST(running_out_of_memory_is_said)
 {
+	static char old_secret[] = NEXT_SECRET, salt[] = "c2FsdA==";
+	static const struct px_token_other old = { .keyslot = 1,
+						   .secret = old_secret,
+						   .salt = salt };
 	struct change change = { .token = px_token_copy(px_luks_token(luks)) };
 
-	assert_int_equal(px_token_set_other(&change.token->old, 1, NEXT_SECRET, false), 0);
+	assert_int_equal(px_token_set_other(&change.token->old, &old), 0);
 	each_allocation_may_fail(copy_token, change.token, -ENOMEM);
 	each_allocation_may_fail(set_token, &change, PX_NOMEM);
 	px_token_free(&change.token);
@@ -536,6 +575,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			keyslots_are_counted_and_the_lowest_free_one_is_found, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_keyslot_is_known_by_its_salt, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_second_key_opens_its_own_keyslot_and_no_other,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_destroyed_keyslot_opens_no_more, setup, teardown),

@@ -329,12 +329,12 @@ TEST(without_descriptors_nothing_is_started)
 	struct px_child child = PX_CHILD_NONE;
 	unsigned int nth;
 
-	for (nth = 0; nth < 3; nth++) {
+	for (nth = 0; nth < 4; nth++) {
 		no_pipe2 = (struct fault){ .skip = nth, .times = 1, .error = EMFILE };
 		assert_int_equal(px_child_start(SH(":"), &child), -EMFILE);
 	}
 	fcntl_command = F_DUPFD_CLOEXEC;
-	for (nth = 0; nth < 7; nth++) {
+	for (nth = 0; nth < 9; nth++) {
 		no_fcntl = (struct fault){ .skip = nth, .times = 1, .error = EMFILE };
 		assert_int_equal(px_child_start(SH(":"), &child), -EMFILE);
 	}
@@ -667,7 +667,7 @@ TEST(what_cannot_be_started_with_input_leaves_nothing)
 	unsigned int nth;
 
 	assert_int_equal(px_child_start_with("", 0, missing, &child), -ENOENT);
-	for (nth = 0; nth < 3; nth++) {
+	for (nth = 0; nth < 4; nth++) {
 		no_pipe2 = (struct fault){ .skip = nth, .times = 1, .error = EMFILE };
 		assert_int_equal(px_child_start_with("", 0, SH(":"), &child), -EMFILE);
 	}

@@ -114,6 +114,19 @@ TEST(every_key_of_the_config_is_taken)
 	assert_int_equal(config->timeout, 30);
 }
 
+TEST(a_service_account_takes_the_place_of_a_user)
+{
+	px_auto(config) struct px_config *config = parsed(DCOS("\"service_account_file\": \"/s\""));
+
+	assert_ok(px_config_complete(config));
+	assert_string_equal(config->service_account_file, "/s");
+	check_incomplete(DCOS("\"service_account_file\": \"/s\", \"username_file\": \"/u\""),
+			 FILE_NAME, "username_file");
+	check_incomplete(DCOS("\"service_account_file\": \"/s\", \"password_file\": \"/p\""),
+			 FILE_NAME, "password_file");
+	check_refused(DCOS("\"service_account_file\": {}"), "service_account_file", "string");
+}
+
 TEST(an_empty_config_is_all_defaults)
 {
 	px_auto(config) struct px_config *config = parsed("{}");
@@ -368,6 +381,19 @@ TEST(a_timeout_is_whole_seconds_up_to_a_day)
 	}
 }
 
+TEST(header_backup_is_true_or_false)
+{
+	px_auto(config) struct px_config *none = parsed("{}");
+	px_auto(config) struct px_config *on = parsed("{\"header_backup\": true}");
+	px_auto(config) struct px_config *off = parsed("{\"header_backup\": false}");
+
+	assert_false(none->header_backup);
+	assert_true(on->header_backup);
+	assert_false(off->header_backup);
+	check_refused("{\"header_backup\": 1}", "\"header_backup\"", "true or false");
+	check_refused("{\"header_backup\": \"true\"}", "\"header_backup\"", "true or false");
+}
+
 TEST(what_is_no_json_is_refused_with_its_line)
 {
 	check_refused("", "not valid JSON", "line 1");
@@ -552,6 +578,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		config_test(every_key_of_the_config_is_taken),
+		config_test(a_service_account_takes_the_place_of_a_user),
 		config_test(an_empty_config_is_all_defaults),
 		config_test(the_cluster_may_have_many_urls),
 		config_test(the_environment_fills_what_the_config_leaves_out),
@@ -573,6 +600,7 @@ int main(void)
 		config_test(a_store_is_one_word),
 		config_test(a_cluster_secret_key_that_is_no_path_is_refused),
 		config_test(a_timeout_is_whole_seconds_up_to_a_day),
+		config_test(header_backup_is_true_or_false),
 		config_test(what_is_no_json_is_refused_with_its_line),
 		config_test(text_after_the_json_is_refused),
 		config_test(a_nul_is_refused_wherever_it_is),

@@ -10,6 +10,7 @@
 
 #include "pxenc/clock.h"
 #include "pxenc/dcos.h"
+#include "pxenc/s3.h"
 #include "pxenc/store.h"
 
 static struct fault no_mmap;
@@ -167,6 +168,29 @@ static int portworx(const char *value, size_t len, const char *wanted)
 
 #define PORTWORX(value, wanted) portworx(value, sizeof(value) - 1, wanted)
 
+TEST(an_object_of_texts_is_taken_apart)
+{
+	assert_int_equal(PARSE(px_json_members, "{}", ""), 0);
+	assert_int_equal(PARSE(px_json_members, "{\"a\": \"1\", \"b\": \"\", \"c\": \"\\n\"}\n",
+			       "a\0001\0b\0\0c\0\n\0"),
+			 0);
+}
+
+TEST(an_object_of_anything_else_is_refused)
+{
+	REFUSED(px_json_members, "");
+	REFUSED(px_json_members, "[\"a\"]");
+	REFUSED(px_json_members, "{\"a\": 1}");
+	REFUSED(px_json_members, "{\"a\": true}");
+	REFUSED(px_json_members, "{\"a\": null}");
+	REFUSED(px_json_members, "{\"a\": {}}");
+	REFUSED(px_json_members, "{\"a\": \"x\\u0000y\"}");
+	REFUSED(px_json_members, "{\"a\\u0000b\": \"x\"}");
+	REFUSED(px_json_members, "{\"\": \"x\"}");
+	REFUSED(px_json_members, "{\"a\": \"x\", \"a\": \"y\"}");
+	REFUSED(px_json_members, "{\"a\": \"x\"");
+}
+
 TEST(a_value_that_portworx_wrote_has_the_passphrase_in_a_member)
 {
 	assert_int_equal(PORTWORX("{\"pwx/secrets/key\":\"a\"}", "a"), 0);
@@ -218,6 +242,36 @@ TEST(an_error_may_say_what_it_is_about)
 static int64_t expiry(const char *jwt)
 {
 	return px_jwt_expiry(jwt, strlen(jwt));
+}
+
+static void check_code(const char *body, const char *wanted)
+{
+	size_t len = strlen(body);
+	px_auto(free) char *copy = malloc(len ? len : 1);
+	char code[PX_S3_CODE_MAX];
+
+	/* Without its NUL, so that AddressSanitizer sees a byte read too far. */
+	memcpy(copy, body, len);
+	px_s3_error_code(copy, len, code);
+	assert_string_equal(code, wanted);
+}
+
+TEST(an_error_of_s3_has_a_code)
+{
+	check_code("<?xml?>\n<Error><Code>AccessDenied</Code><Message>x</Message></Error>",
+		   "AccessDenied");
+	check_code("<Code>A1</Code><Code>B</Code>", "A1");
+	check_code("", "");
+	check_code("<html>403</html>", "");
+	check_code("<Code></Code>", "");
+	check_code("<Code>", "");
+	check_code("<Code>Access", "");
+	check_code("<Code>Access</Code", "");
+	check_code("<Code>Access Denied</Code>", "");
+	check_code("<Code>\033[2J</Code>", "");
+	check_code("<Code>aaaaaaaaaabbbbbbbbbbaaaaaaaaaabbbbbbbbbbaaaaaaa</Code>",
+		   "aaaaaaaaaabbbbbbbbbbaaaaaaaaaabbbbbbbbbbaaaaaaa");
+	check_code("<Code>aaaaaaaaaabbbbbbbbbbaaaaaaaaaabbbbbbbbbbaaaaaaaa</Code>", "");
 }
 
 TEST(a_token_may_say_when_it_expires)
@@ -333,6 +387,7 @@ struct step {
 };
 
 static const struct step *script;
+static char told_headers[128]; /* of the last request, each with a '|' */
 static bool stale;
 
 bool __wrap_px_route_is_stale(const struct px_route *route);
@@ -362,12 +417,17 @@ enum px_status __wrap_px_route_ask(struct px_route *route, const struct px_http_
 				   struct px_cause *cause)
 {
 	const struct step *step = script;
+	char *const *line;
 
 	(void)route;
 	assert_non_null(step->method);
 	script++;
 	assert_string_equal(request->method, step->method);
 	assert_string_equal(request->target, step->target);
+	told_headers[0] = '\0';
+	for (line = request->headers; line && *line; line++)
+		snprintf(told_headers + strlen(told_headers),
+			 sizeof(told_headers) - strlen(told_headers), "%s|", *line);
 	check_secret(request->acs, step->acs);
 	if (step->body)
 		check_secret(request->body, step->body);
@@ -541,6 +601,33 @@ TEST(each_code_has_its_status)
 	assert_cause(PX_UNTRUSTED, get_answered(302, NULL, NULL, NULL), "302");
 	assert_cause(PX_UNTRUSTED, get_answered(400, NULL, NULL, NULL), "400, unexpectedly");
 	assert_cause(PX_UNTRUSTED, get_answered(204, NULL, NULL, NULL), "204, unexpectedly");
+}
+
+static enum px_status verdict(unsigned int code, const char *type, const char *body)
+{
+	px_auto(dcos) struct px_dcos *dcos = new_dcos(true);
+	const struct step steps[] = { { "GET", A, "old", NULL, PX_OK, code, type, body, false },
+				      END };
+
+	script = steps;
+	return get_from(dcos, PX_GET_VERDICT, code == 200 ? "v" : NULL);
+}
+
+TEST(only_the_apis_own_refusals_are_a_verdict)
+{
+	static const char own[] = "{\"title\":\"Forbidden\",\"description\":\"no\"}";
+
+	assert_int_equal(verdict(200, JSON, "{\"value\":\"v\"}"), PX_OK);
+	assert_cause(PX_FORBIDDEN, verdict(403, JSON, own), "refuses access to 'pwx/a' (403)");
+	assert_cause(PX_NO_SECRET, verdict(404, "application/json; charset=utf-8", own), "404");
+	assert_cause(PX_UNTRUSTED, verdict(403, "text/html", "<html>"),
+		     "reading 'pwx/a' is a 403 that is not the store's own");
+	assert_cause(PX_UNTRUSTED, verdict(404, "text/html", own), "404 that is not");
+	assert_cause(PX_UNTRUSTED, verdict(403, NULL, NULL), "403 that is not");
+	assert_cause(PX_UNTRUSTED, verdict(403, JSON, "{\"message\":\"Forbidden\"}"), "not");
+	assert_cause(PX_UNTRUSTED, verdict(403, JSON, "{\"title\":\"Forbidden\"}"), "not");
+	assert_cause(PX_UNTRUSTED, verdict(404, JSON, "{\"description\":\"gone\"}"), "not");
+	assert_cause(PX_UNTRUSTED, verdict(404, JSON, "<html>"), "not");
 }
 
 TEST(what_the_route_says_is_passed_on)
@@ -1173,6 +1260,28 @@ TEST(a_login_asks_for_the_password_and_gives_the_token_back)
 	heard_answer(1, PX_OK, PX_FIELD_VALUE, "v");
 }
 
+TEST(a_service_account_logs_in_with_the_token_that_pxenc_signed)
+{
+	const struct step steps[] = { { LOGIN, "{\"uid\":\"svc\",\"token\":\"a.b.c\"}", TOKEN },
+				      { "GET", A, "new", NULL, PX_OK, 200, JSON,
+					"{\"value\":\"v\"}", false },
+				      END };
+	struct px_frame frame;
+
+	lay_session(NULL);
+	lay_request(PX_OP_GET, "pwx/a", NULL);
+	frame = make_frame(PX_FRAME_CREDENTIALS, 1);
+	add_text(&frame, PX_FIELD_UID, "svc");
+	add_text(&frame, PX_FIELD_SERVICE, "a.b.c");
+	lay(&frame);
+	assert_int_equal(serve(steps), EXIT_SUCCESS);
+	frame = heard(PX_FRAME_WANT_LOGIN);
+	px_frame_clear(&frame);
+	frame = heard(PX_FRAME_TOKEN);
+	px_frame_clear(&frame);
+	heard_answer(1, PX_OK, PX_FIELD_VALUE, "v");
+}
+
 TEST(a_token_may_come_in_the_place_of_the_password)
 {
 	const struct step steps[] = {
@@ -1246,6 +1355,11 @@ TEST(a_session_that_is_malformed_is_refused)
 	serve_session(&frame, PX_KERNEL, "does not understand");
 	frame = make_frame(PX_FRAME_SESSION, 0);
 	add_text(&frame, PX_FIELD_URL, "https://a");
+	add_text(&frame, PX_FIELD_STORE, "default");
+	add_text(&frame, PX_FIELD_STORE, "default");
+	serve_session(&frame, PX_KERNEL, "does not understand");
+	frame = make_frame(PX_FRAME_SESSION, 0);
+	add_text(&frame, PX_FIELD_STORE, "default");
 	serve_session(&frame, PX_KERNEL, "does not understand");
 	frame = make_frame(PX_FRAME_SESSION, 0);
 	add_text(&frame, PX_FIELD_URL, "https://a\n");
@@ -1288,7 +1402,14 @@ TEST(a_request_that_is_malformed_is_refused)
 	serve_request(&frame);
 	frame = request_frame(0, "a");
 	serve_request(&frame);
-	frame = request_frame(PX_OP_LOGIN + 1, "a");
+	frame = request_frame(PX_OP_LAST + 1, "a");
+	serve_request(&frame);
+	frame = request_frame(PX_OP_PARSE, "a");
+	serve_request(&frame);
+	frame = request_frame(PX_OP_S3, "/");
+	serve_request(&frame);
+	frame = request_frame(PX_OP_GET, "a");
+	add_text(&frame, PX_FIELD_LINE, "X: y\r");
 	serve_request(&frame);
 	frame = request_frame(PX_OP_CREATE, "a");
 	serve_request(&frame);
@@ -1315,6 +1436,140 @@ static void serve_credentials(struct px_frame *frame)
 	heard_answer(1, PX_KERNEL, PX_FIELD_TEXT, "does not understand");
 	pipes_end(NULL);
 	assert_int_equal(pipes_make(NULL), 0);
+}
+
+TEST(an_object_is_taken_apart_without_asking_anybody)
+{
+	const struct step steps[] = { END };
+	px_auto(frame) struct px_frame answer = { .payload = NULL };
+	px_auto(secret) struct px_secret *members = NULL, *none = NULL;
+
+	lay_session(NULL);
+	lay_request(PX_OP_PARSE, "", "{\"a\":\"b\"}");
+	lay_request(PX_OP_PARSE, "", "not JSON");
+	assert_int_equal(serve(steps), EXIT_SUCCESS);
+	answer = heard(PX_FRAME_ANSWER);
+	assert_int_equal(px_frame_get_secret(&answer, PX_FIELD_VALUE, 64, &members), 0);
+	assert_int_equal(px_secret_len(members), 4);
+	assert_memory_equal(px_secret_bytes(members), "a\0b", 4);
+	px_frame_clear(&answer);
+	answer = heard(PX_FRAME_ANSWER);
+	assert_int_equal(px_frame_get_secret(&answer, PX_FIELD_VALUE, 64, &none), -ENOENT);
+	heard_nothing_more();
+}
+
+/* A stranger: an endpoint of S3. */
+
+static void lay_stranger(const char *url)
+{
+	struct px_frame frame = make_frame(PX_FRAME_SESSION, 0);
+
+	add_text(&frame, PX_FIELD_URL, url);
+	add_number(&frame, PX_FIELD_TIMEOUT, 61000);
+	lay(&frame);
+}
+
+static void lay_s3(void)
+{
+	struct px_frame frame = request_frame(PX_OP_S3, "/?x=y");
+
+	add_text(&frame, PX_FIELD_LINE, "Host: m");
+	add_text(&frame, PX_FIELD_LINE, "Authorization: sig");
+	lay(&frame);
+}
+
+#define S3_ANSWERS(code, body)                                                                     \
+	{                                                                                          \
+		"GET", "/?x=y", NULL, NULL, PX_OK, code, "application/xml", body, false            \
+	}
+
+/* What the answer of an endpoint comes to. */
+static void check_s3(unsigned int code, const char *body, uint64_t status, const char *text)
+{
+	const struct step steps[] = { S3_ANSWERS(code, body), END };
+
+	lay_stranger("http://minio:9000");
+	lay_s3();
+	assert_int_equal(serve(steps), EXIT_SUCCESS);
+	heard_answer(1, status, PX_FIELD_TEXT, text);
+	heard_nothing_more();
+	pipes_end(NULL);
+	assert_int_equal(pipes_make(NULL), 0);
+}
+
+#define CODE(word) "<Error><Code>" word "</Code></Error>"
+
+TEST(an_endpoint_accepts_keys_or_says_what_is_wrong_with_them)
+{
+	check_s3(200, "<ListAllMyBucketsResult/>", PX_OK, "");
+	check_s3(403, CODE("SignatureDoesNotMatch"), PX_UNAUTHENTICATED,
+		 "refuses the keys (403 SignatureDoesNotMatch)");
+	check_s3(403, CODE("InvalidAccessKeyId"), PX_UNAUTHENTICATED, "InvalidAccessKeyId");
+	check_s3(400, CODE("ExpiredToken"), PX_UNAUTHENTICATED, "ExpiredToken");
+	check_s3(403, CODE("RequestTimeTooSkewed"), PX_UNAUTHENTICATED, "clock");
+	check_s3(401, NULL, PX_UNAUTHENTICATED, "refuses the keys (401)");
+	check_s3(403, CODE("AccessDenied"), PX_FORBIDDEN, "403 AccessDenied");
+	check_s3(403, "<html>", PX_FORBIDDEN, "(403)");
+	check_s3(404, CODE("NoSuchBucket"), PX_NO_SECRET, "no such bucket");
+	check_s3(404, "<html>", PX_UNTRUSTED, "answer is 404: check its address");
+	check_s3(301, CODE("PermanentRedirect"), PX_UNTRUSTED, "301 PermanentRedirect");
+	check_s3(400, CODE("AuthorizationHeaderMalformed"), PX_UNTRUSTED, "region");
+	check_s3(204, NULL, PX_UNTRUSTED, "204");
+}
+
+TEST(an_endpoint_that_cannot_be_reached_is_the_routes_failure)
+{
+	const struct step steps[] = {
+		{ "GET", "/?x=y", NULL, NULL, PX_UNREACHABLE, 0, NULL, NULL, false }, END
+	};
+
+	lay_stranger("https://minio");
+	lay_s3();
+	assert_int_equal(serve(steps), EXIT_SUCCESS);
+	heard_answer(1, PX_UNREACHABLE, PX_FIELD_TEXT, "what the route says");
+}
+
+TEST(of_a_stranger_nothing_is_asked_that_is_the_stores)
+{
+	const struct step steps[] = { END };
+	uint64_t op;
+
+	for (op = PX_OP_GET; op < PX_OP_S3; op++) {
+		bool takes = op == PX_OP_CREATE || op == PX_OP_UPDATE || op == PX_OP_PARSE;
+
+		lay_stranger("https://minio");
+		lay_request(op, "a", takes ? "{}" : NULL);
+		assert_int_equal(serve(steps), EXIT_SUCCESS);
+		heard_answer(1, PX_KERNEL, PX_FIELD_TEXT, "does not understand");
+		pipes_end(NULL);
+		assert_int_equal(pipes_make(NULL), 0);
+	}
+}
+
+TEST(the_header_lines_of_a_request_are_passed_on)
+{
+	const struct step steps[] = { S3_ANSWERS(200, ""), END };
+
+	lay_stranger("https://minio");
+	lay_s3();
+	assert_int_equal(serve(steps), EXIT_SUCCESS);
+	assert_string_equal(told_headers, "Host: m|Authorization: sig|");
+}
+
+static int parse_members(void *arg)
+{
+	static const char json[] = "{\"a\":\"b\"}";
+	px_auto(secret) struct px_secret *members = NULL;
+
+	(void)arg;
+	return px_json_members(json, sizeof(json) - 1, &members);
+}
+
+TEST(an_object_needs_memory)
+{
+	each_allocation_may_fail(parse_members, NULL, -ENOMEM);
+	no_mmap = (struct fault){ .times = 1, .error = ENOMEM };
+	assert_int_equal(parse_members(NULL), -ENOMEM);
 }
 
 TEST(credentials_that_are_malformed_are_refused)
@@ -1472,11 +1727,14 @@ int main(void)
 		cmocka_unit_test(a_token_longer_than_the_longest_is_refused),
 		cmocka_unit_test(a_list_is_an_array_of_paths),
 		cmocka_unit_test(a_list_with_a_path_longer_than_any_is_refused),
+		cmocka_unit_test(an_object_of_texts_is_taken_apart),
+		cmocka_unit_test(an_object_of_anything_else_is_refused),
 		cmocka_unit_test(a_value_that_portworx_wrote_has_the_passphrase_in_a_member),
 		cmocka_unit_test(any_other_value_stands_as_it_is),
 		cmocka_unit_test(a_portworx_value_with_a_nul_is_refused),
 		cmocka_unit_test(a_path_of_one_component_is_its_own_last),
 		cmocka_unit_test(an_error_may_say_what_it_is_about),
+		cmocka_unit_test(an_error_of_s3_has_a_code),
 		cmocka_unit_test(a_token_may_say_when_it_expires),
 		cmocka_unit_test(a_token_that_does_not_say_so_sanely_has_no_expiry),
 		cmocka_unit_test(text_is_utf8_without_nul),
@@ -1487,6 +1745,7 @@ int main(void)
 		cmocka_unit_test(a_get_reads_json_or_bytes),
 		cmocka_unit_test(an_answer_that_is_not_a_secret_is_not_trusted),
 		cmocka_unit_test(each_code_has_its_status),
+		cmocka_unit_test(only_the_apis_own_refusals_are_a_verdict),
 		cmocka_unit_test(what_the_route_says_is_passed_on),
 		cmocka_unit_test(the_passphrase_of_a_portworx_value_is_picked_when_asked_for),
 		cmocka_unit_test(without_a_token_it_logs_in_first),
@@ -1512,15 +1771,22 @@ int main(void)
 		cmocka_unit_test(a_list_is_asked_for_below_a_path_or_at_the_top),
 		cmocka_unit_test(locked_memory_may_run_out_anywhere),
 		cmocka_unit_test(memory_may_run_out_anywhere),
+		cmocka_unit_test(an_object_needs_memory),
 		with_pipes(requests_are_answered_in_turn_until_the_pipe_ends),
 		with_pipes(an_alarm_is_set_a_little_after_the_deadline),
 		with_pipes(without_a_deadline_there_is_no_alarm),
 		with_pipes(a_login_asks_for_the_password_and_gives_the_token_back),
+		with_pipes(a_service_account_logs_in_with_the_token_that_pxenc_signed),
 		with_pipes(a_token_may_come_in_the_place_of_the_password),
 		with_pipes(a_login_by_hand_is_a_request),
 		with_pipes(a_stale_sandbox_is_answered_with_again),
 		with_pipes(a_session_that_is_malformed_is_refused),
 		with_pipes(a_request_that_is_malformed_is_refused),
+		with_pipes(an_object_is_taken_apart_without_asking_anybody),
+		with_pipes(an_endpoint_accepts_keys_or_says_what_is_wrong_with_them),
+		with_pipes(an_endpoint_that_cannot_be_reached_is_the_routes_failure),
+		with_pipes(of_a_stranger_nothing_is_asked_that_is_the_stores),
+		with_pipes(the_header_lines_of_a_request_are_passed_on),
 		with_pipes(credentials_that_are_malformed_are_refused),
 		with_pipes(an_end_in_the_place_of_credentials_ends_it),
 		with_pipes(bytes_that_are_no_frame_end_it),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include "support.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -157,6 +158,28 @@ TEST(a_table_line_is_understood)
 		      512, true, 512, false);
 }
 
+static bool has_key(const char *key)
+{
+	struct px_dm_crypt crypt;
+	char params[256];
+	bool has;
+
+	snprintf(params, sizeof(params), "aes-xts-plain64 %s 0 8:16 32768", key);
+	assert_int_equal(px_dm_crypt_parse(params, &crypt), 0);
+	has = crypt.has_key;
+	px_dm_crypt_clear(&crypt);
+	return has;
+}
+
+TEST(a_key_that_was_wiped_is_none)
+{
+	assert_true(has_key(KEYRING));
+	assert_true(has_key(HEX_KEY));
+	assert_true(has_key("00000000000000000000000000000001"));
+	assert_false(has_key("00000000000000000000000000000000"));
+	assert_false(has_key("-"));
+}
+
 TEST(a_malformed_table_line_is_invalid)
 {
 	static const char *const lines[] = {
@@ -289,6 +312,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_table_line_is_understood),
+		cmocka_unit_test(a_key_that_was_wiped_is_none),
 		cmocka_unit_test(a_malformed_table_line_is_invalid),
 		cmocka_unit_test_setup(a_mapping_is_described, prepare),
 		cmocka_unit_test_setup(a_mapping_that_is_not_there_is_no_entry, prepare),

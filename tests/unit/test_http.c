@@ -38,8 +38,8 @@ static struct {
 	size_t header_bytes;
 	const char *body;
 	size_t body_len, chunk;
-	long code, request_size, connects, os_errno;
-	curl_off_t retry_after, total_us, connect_us, appconnect_us;
+	long code, request_size, connects, os_errno, local_port;
+	curl_off_t retry_after, total_us, appconnect_us;
 	const char *content_type;
 } net;
 
@@ -159,6 +159,9 @@ static bool number_info(CURLINFO what, long *value)
 	case CURLINFO_OS_ERRNO:
 		*value = net.os_errno;
 		return true;
+	case CURLINFO_LOCAL_PORT:
+		*value = net.local_port;
+		return true;
 	default:
 		return false;
 	}
@@ -179,8 +182,6 @@ CURLcode __wrap_curl_easy_getinfo(CURL *curl, CURLINFO what, ...)
 		*(curl_off_t *)out = net.retry_after;
 	else if (what == CURLINFO_TOTAL_TIME_T)
 		*(curl_off_t *)out = net.total_us;
-	else if (what == CURLINFO_CONNECT_TIME_T)
-		*(curl_off_t *)out = net.connect_us;
 	else if (what == CURLINFO_APPCONNECT_TIME_T)
 		*(curl_off_t *)out = net.appconnect_us;
 	else
@@ -204,12 +205,25 @@ CURLcode __wrap_curl_global_init(long flags)
 	return fault_hits(&no_global) ? CURLE_FAILED_INIT : CURLE_OK;
 }
 
+static const struct px_peer cluster = {
+	.name = "the store",
+	.url = "cluster_url",
+	.ca = "ca_cert_file",
+	.mend = "check ca_cert_file and cluster_url",
+};
+
+static const struct px_peer stranger = { .name = "the endpoint",
+					 .url = "the endpoint",
+					 .ca = "A_FILE",
+					 .mend = "mend it",
+					 .plain = true };
+
 /* URLs. */
 
 static int split(const char *url, const char *host, const char *port)
 {
 	px_auto(free) char *got_host = NULL, *got_port = NULL;
-	int r = px_http_split(url, &got_host, &got_port);
+	int r = px_http_split(url, false, &got_host, &got_port);
 
 	if (r == 0 && host) {
 		assert_string_equal(got_host, host);
@@ -236,6 +250,21 @@ TEST(a_url_that_is_not_https_with_host_and_port_alone_is_refused)
 
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_int_equal(split(bad[i], NULL, NULL), -EINVAL);
+}
+
+TEST(a_url_without_tls_is_for_those_who_allow_it)
+{
+	px_auto(free) char *host = NULL, *port = NULL;
+
+	assert_int_equal(px_http_split("http://minio:9000", true, &host, &port), 0);
+	assert_string_equal(host, "minio");
+	assert_string_equal(port, "9000");
+	free(host);
+	free(port);
+	host = port = NULL;
+	assert_int_equal(px_http_split("http://minio", true, &host, &port), 0);
+	assert_string_equal(port, "80");
+	assert_int_equal(px_http_split("ftp://minio", true, &host, &port), -EINVAL);
 }
 
 static int split_one(void *arg)
@@ -265,8 +294,8 @@ TEST(libcurl_is_loaded_or_not)
 enum px_status __real_px_http_ask(struct px_http *http, const struct px_http_request *request,
 				  int timeout_ms, struct px_http_answer *answer,
 				  struct px_cause *cause);
-int __real_px_http_new(const char *url, const char *address, const char *port,
-		       const struct px_secret *ca, struct px_http **ret_http);
+int __real_px_http_new(const struct px_peer *peer, const char *url, const char *address,
+		       const char *port, const struct px_secret *ca, struct px_http **ret_http);
 
 static void http_cleanup(struct px_http **http)
 {
@@ -280,7 +309,8 @@ static struct px_http *new_http(const struct px_secret *ca)
 	struct px_http *http = NULL;
 
 	told_count = told_text_count = 0;
-	assert_int_equal(__real_px_http_new("https://m:8443", "10.0.0.1", "8443", ca, &http), 0);
+	assert_int_equal(
+		__real_px_http_new(&cluster, "https://m:8443", "10.0.0.1", "8443", ca, &http), 0);
 	return http;
 }
 
@@ -335,6 +365,35 @@ TEST(tls_is_always_verified_and_nothing_leads_elsewhere)
 	assert_int_equal(value_of(CURLOPT_CAINFO_BLOB), -1);
 }
 
+TEST(a_peer_may_be_spoken_to_without_tls_and_nothing_else_is_loosened)
+{
+	auto_http *http = NULL;
+
+	told_count = told_text_count = 0;
+	assert_int_equal(__real_px_http_new(&stranger, "http://m", "10.0.0.1", "80", NULL, &http),
+			 0);
+	assert_string_equal((const char *)value_of(CURLOPT_PROTOCOLS_STR), "http,https");
+	assert_int_equal(value_of(CURLOPT_SSL_VERIFYPEER), 1);
+	assert_int_equal(value_of(CURLOPT_SSL_VERIFYHOST), 2);
+	assert_int_equal(value_of(CURLOPT_FOLLOWLOCATION), 0);
+}
+
+TEST(header_lines_are_sent_as_they_are)
+{
+	px_auto(http_answer) struct px_http_answer answer = { .code = 0 };
+	char *lines[] = { (char[]){ "Host: m" }, (char[]){ "X-Amz-Date: now" }, NULL };
+	struct px_http_request request = plain_get;
+	struct px_cause cause;
+	auto_http *http = new_http(NULL);
+
+	request.headers = lines;
+	answer_with("", 0, 1);
+	assert_int_equal(__real_px_http_ask(http, &request, 5000, &answer, &cause), PX_OK);
+	assert_int_equal(told_text_count, 4);
+	assert_string_equal(told_text[2], "Host: m");
+	assert_string_equal(told_text[3], "X-Amz-Date: now");
+}
+
 TEST(a_ca_that_is_handed_over_is_the_only_one_that_counts)
 {
 	px_auto(secret) struct px_secret *ca = NULL;
@@ -356,7 +415,8 @@ TEST(the_address_is_pinned)
 			    "::10.0.0.1:8443");
 	px_http_free(&http);
 	assert_null(http);
-	assert_int_equal(__real_px_http_new("https://m", "fd00::1", "443", NULL, &http), 0);
+	assert_int_equal(__real_px_http_new(&cluster, "https://m", "fd00::1", "443", NULL, &http),
+			 0);
 	assert_string_equal(((struct curl_slist *)value_of(CURLOPT_CONNECT_TO))->data,
 			    "::[fd00::1]:443");
 	px_http_free(&http);
@@ -485,13 +545,13 @@ TEST(before_an_answer_a_failure_may_be_mended_by_asking_again)
 {
 	answer_with("", 0, 1);
 	net.header_bytes = 0;
-	net.code = net.request_size = net.connect_us = 0;
+	net.code = net.request_size = net.local_port = 0;
 	net.os_errno = ECONNREFUSED;
 	check_cause(CURLE_COULDNT_CONNECT, "", PX_UNREACHABLE,
 		    "connect to 10.0.0.1:8443: Connection refused");
 	check_cause(CURLE_OPERATION_TIMEDOUT, "", PX_UNREACHABLE,
 		    "connect to 10.0.0.1:8443: timed");
-	net.connect_us = 1;
+	net.local_port = 40000;
 	check_cause(CURLE_OPERATION_TIMEDOUT, "", PX_UNREACHABLE, "TLS handshake with 10.0.0.1");
 	check_cause(CURLE_SSL_CONNECT_ERROR, "OpenSSL SSL_connect: SSL_ERROR_SYSCALL in connection",
 		    PX_UNREACHABLE, "dropped the TLS handshake");
@@ -550,7 +610,7 @@ TEST(text_of_a_server_drives_no_terminal)
 static int new_one(void *arg)
 {
 	struct px_http *http = NULL;
-	int r = __real_px_http_new("https://m", "10.0.0.1", "443", arg, &http);
+	int r = __real_px_http_new(&cluster, "https://m", "10.0.0.1", "443", arg, &http);
 
 	px_http_free(&http);
 	return r;
@@ -721,8 +781,8 @@ int __wrap_nanosleep(const struct timespec *wanted, struct timespec *left);
 ssize_t __real_getrandom(void *data, size_t len, unsigned int flags);
 ssize_t __wrap_getrandom(void *data, size_t len, unsigned int flags);
 bool __wrap_px_sandbox_is_outdated(void);
-int __wrap_px_http_new(const char *url, const char *address, const char *port,
-		       const struct px_secret *ca, struct px_http **ret_http);
+int __wrap_px_http_new(const struct px_peer *peer, const char *url, const char *address,
+		       const char *port, const struct px_secret *ca, struct px_http **ret_http);
 enum px_status __wrap_px_http_ask(struct px_http *http, const struct px_http_request *request,
 				  int timeout_ms, struct px_http_answer *answer,
 				  struct px_cause *cause);
@@ -778,10 +838,10 @@ static struct {
 	int64_t until; /* then it answers */
 } conducts[4];
 
-int __wrap_px_http_new(const char *url, const char *address, const char *port,
-		       const struct px_secret *ca, struct px_http **ret_http)
+int __wrap_px_http_new(const struct px_peer *peer, const char *url, const char *address,
+		       const char *port, const struct px_secret *ca, struct px_http **ret_http)
 {
-	int r = __real_px_http_new(url, address, port, ca, ret_http);
+	int r = __real_px_http_new(peer, url, address, port, ca, ret_http);
 
 	if (r == 0) {
 		handles[handle_count].http = *ret_http;
@@ -876,7 +936,8 @@ static struct px_route *new_route(const char *first, const char *second, int64_t
 	shut_out = false;
 	if (deadline != PX_FOREVER)
 		deadline += clock_ms;
-	assert_int_equal(px_route_new(urls, NULL, deadline, &listener, &route, &cause), PX_OK);
+	assert_int_equal(px_route_new(&cluster, urls, NULL, deadline, &listener, &route, &cause),
+			 PX_OK);
 	return route;
 }
 
@@ -1141,8 +1202,9 @@ TEST(there_is_room_for_so_many_addresses)
 	clock_is_ours = true;
 	asked[0] = '\0';
 	names_resolve_to("10.0.0.1", NULL, NULL);
-	assert_int_equal(px_route_new(urls, NULL, clock_ms + 1000, &listener, &route, &cause),
-			 PX_OK);
+	assert_int_equal(
+		px_route_new(&cluster, urls, NULL, clock_ms + 1000, &listener, &route, &cause),
+		PX_OK);
 	behaves(0, "10.0.0.1", REFUSES, 100);
 	handle_count = 0;
 	assert_int_equal(ask_route(route), PX_OK);
@@ -1158,9 +1220,21 @@ TEST(a_url_that_is_not_https_makes_no_route)
 	struct px_route *route = NULL;
 	struct px_cause cause;
 
-	assert_int_equal(px_route_new(urls, NULL, PX_FOREVER, &listener, &route, &cause), PX_USAGE);
+	assert_int_equal(px_route_new(&cluster, urls, NULL, PX_FOREVER, &listener, &route, &cause),
+			 PX_USAGE);
 	assert_non_null(strstr(cause.text, "http://a"));
 	px_route_free(NULL);
+}
+
+TEST(a_peer_is_called_by_its_own_name)
+{
+	char *urls[] = { (char[]){ "ftp://a" }, NULL };
+	px_auto(route) struct px_route *route = NULL;
+	struct px_cause cause;
+
+	assert_int_equal(px_route_new(&stranger, urls, NULL, PX_FOREVER, &listener, &route, &cause),
+			 PX_USAGE);
+	assert_string_equal(cause.text, "the endpoint 'ftp://a' is no http or https URL");
 }
 
 static int route_life(void *arg)
@@ -1173,7 +1247,7 @@ static int route_life(void *arg)
 	bool lost;
 
 	(void)arg;
-	st = px_route_new(urls, NULL, PX_FOREVER, &listener, &route, &cause);
+	st = px_route_new(&cluster, urls, NULL, PX_FOREVER, &listener, &route, &cause);
 	if (!st)
 		st = px_route_ask(route, &plain_get, &answer, &lost, &cause);
 	return st == PX_NOMEM ? -ENOMEM : (int)st;
@@ -1205,12 +1279,15 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_url_is_split_into_host_and_port),
 		cmocka_unit_test(a_url_that_is_not_https_with_host_and_port_alone_is_refused),
+		cmocka_unit_test(a_url_without_tls_is_for_those_who_allow_it),
 		cmocka_unit_test(splitting_needs_memory),
 		cmocka_unit_test(libcurl_is_loaded_or_not),
 		cmocka_unit_test(tls_is_always_verified_and_nothing_leads_elsewhere),
+		cmocka_unit_test(a_peer_may_be_spoken_to_without_tls_and_nothing_else_is_loosened),
 		cmocka_unit_test(a_ca_that_is_handed_over_is_the_only_one_that_counts),
 		cmocka_unit_test(the_address_is_pinned),
 		cmocka_unit_test(a_body_is_sent_with_its_length_and_without_waiting),
+		cmocka_unit_test(header_lines_are_sent_as_they_are),
 		cmocka_unit_test(a_question_without_a_body_has_neither_type_nor_token),
 		cmocka_unit_test(an_answer_comes_in_pieces_and_is_put_together),
 		cmocka_unit_test(a_kept_connection_takes_no_time_to_connect),
@@ -1246,6 +1323,7 @@ int main(void)
 		cmocka_unit_test(a_deadline_that_has_passed_asks_nobody),
 		cmocka_unit_test(there_is_room_for_so_many_addresses),
 		cmocka_unit_test(a_url_that_is_not_https_makes_no_route),
+		cmocka_unit_test(a_peer_is_called_by_its_own_name),
 		cmocka_unit_test(a_route_needs_memory),
 		cmocka_unit_test(the_wait_doubles_up_to_a_bound_and_half_of_it_is_chance),
 	};

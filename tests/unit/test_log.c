@@ -61,6 +61,41 @@ TEST(a_warning_says_that_it_is_one)
 	assert_string_equal(log_line(0), "unit: warning: careful");
 }
 
+TEST(what_a_service_says_is_a_line_like_any)
+{
+	px_say("%s", "done");
+	assert_string_equal(log_line(0), "unit: done");
+}
+
+static char diverted[64];
+
+static void keep_failure(const char *text)
+{
+	snprintf(diverted, sizeof(diverted), "%s", text);
+}
+
+TEST(failures_can_be_taken_for_another_place)
+{
+	px_log_divert(keep_failure);
+	assert_int_equal(px_fail(PX_BUSY, "%s\n%d", "it is", 5), PX_BUSY);
+	assert_string_equal(diverted, "it is?5");
+	assert_silent();
+	px_warn("careful");
+	assert_string_equal(log_line(0), "unit: warning: careful");
+	px_log_divert(NULL);
+	assert_int_equal(px_fail(PX_BUSY, "again"), PX_BUSY);
+	assert_string_equal(log_line(1), "unit: again");
+	assert_string_equal(diverted, "it is?5");
+}
+
+TEST(a_process_can_speak_under_another_name)
+{
+	px_log_init("unit", 1);
+	px_log_rename("unit[sda]");
+	px_note("loud");
+	assert_string_equal(log_line(0), "unit[sda]: loud");
+}
+
 TEST(notes_and_stages_are_for_verbose_runs)
 {
 	int64_t since = px_now_us() - 1500;
@@ -263,6 +298,9 @@ int main(void)
 		log_test(a_failure_is_one_line_with_the_programs_name_and_returns_its_status),
 		log_test(no_memory_says_so),
 		log_test(a_warning_says_that_it_is_one),
+		log_test(what_a_service_says_is_a_line_like_any),
+		log_test(failures_can_be_taken_for_another_place),
+		log_test(a_process_can_speak_under_another_name),
 		log_test(notes_and_stages_are_for_verbose_runs),
 		log_test(a_stage_begins_where_the_last_one_ended),
 		log_test(control_characters_are_shown_as_question_marks),

@@ -9,6 +9,7 @@
 #include <cjson/cJSON.h>
 #include <libcryptsetup.h>
 
+#include "../format_volume.h"
 #include "luks_samples.h"
 #include "pxenc/key.h"
 #include "pxenc/log.h"
@@ -72,11 +73,6 @@ WRAP(crypt_format,
      (struct crypt_device * cd, const char *type, const char *cipher, const char *mode,
       const char *uuid, const char *key, size_t size, void *params),
      (cd, type, cipher, mode, uuid, key, size, params))
-WRAP(crypt_wipe,
-     (struct crypt_device * cd, const char *path, crypt_wipe_pattern pattern, uint64_t offset,
-      uint64_t length, size_t block, uint32_t flags, int (*progress)(uint64_t, uint64_t, void *),
-      void *arg),
-     (cd, path, pattern, offset, length, block, flags, progress, arg))
 WRAP(crypt_keyslot_set_encryption, (struct crypt_device * cd, const char *cipher, size_t size),
      (cd, cipher, size))
 WRAP(crypt_keyslot_add_by_volume_key,
@@ -321,7 +317,7 @@ static int setup_group(void **state)
 	    px_secret_from(PASSPHRASE, strlen(PASSPHRASE), &human) < 0)
 		return -1;
 	make_file("genuine", IMAGE_SIZE);
-	if (px_luks_format("genuine", &plain_params, generated, &luks) != PX_OK)
+	if (format_volume("genuine", &plain_params, generated, &luks) != PX_OK)
 		return -1;
 	px_luks_free(&luks);
 	return 0;
@@ -445,7 +441,7 @@ TEST(a_human_passphrase_gets_argon2id_and_no_seal)
 	int fd;
 
 	make_file("image", IMAGE_SIZE);
-	assert_int_equal(px_luks_format("image", &plain_params, human, &luks), PX_OK);
+	assert_int_equal(format_volume("image", &plain_params, human, &luks), PX_OK);
 	assert_string_equal(wanted.type, CRYPT_KDF_ARGON2ID);
 	assert_int_equal(wanted.flags & CRYPT_PBKDF_NO_BENCHMARK, 0);
 	assert_int_equal(wanted.time_ms, 2000);
@@ -472,7 +468,7 @@ TEST(sectors_are_as_large_as_the_device_allows)
 	int fd;
 
 	make_file("image", IMAGE_SIZE + 512);
-	assert_int_equal(px_luks_format("image", &params, generated, &luks), PX_OK);
+	assert_int_equal(format_volume("image", &params, generated, &luks), PX_OK);
 	px_luks_free(&luks);
 	fd = open("image", O_RDONLY | O_CLOEXEC);
 	assert_int_equal(luks2_read_both(fd, copies), 0);
@@ -482,7 +478,7 @@ TEST(sectors_are_as_large_as_the_device_allows)
 	close(fd);
 
 	params.sector_size = 1024;
-	assert_int_equal(px_luks_format("image", &params, generated, &luks), PX_USAGE);
+	assert_int_equal(format_volume("image", &params, generated, &luks), PX_USAGE);
 	assert_logged("sectors of 1024 bytes do not fit");
 }
 
@@ -497,7 +493,7 @@ TEST(what_lay_on_the_device_is_not_recognised_any_more)
 	patch("image", 65536 + 64, "_BHRfS_M", 8);
 	patch("image", IMAGE_SIZE - 512, magic, sizeof(magic));
 	patch("image", IMAGE_SIZE - 65536, "\xfc\x4e\x2b\xa9", 4);
-	assert_int_equal(px_luks_format("image", &plain_params, generated, &luks), PX_OK);
+	assert_int_equal(format_volume("image", &plain_params, generated, &luks), PX_OK);
 	px_luks_free(&luks);
 	read_at("image", IMAGE_SIZE - 4096, bytes, sizeof(bytes));
 	assert_memory_equal(bytes, zeros, sizeof(bytes));
@@ -514,10 +510,10 @@ TEST(a_small_device_is_taken_to_its_last_sector)
 	struct px_luks *luks = NULL;
 
 	make_file("image", DATA_OFFSET + 4096);
-	assert_int_equal(px_luks_format("image", &plain_params, generated, &luks), PX_OK);
+	assert_int_equal(format_volume("image", &plain_params, generated, &luks), PX_OK);
 	px_luks_free(&luks);
 	make_file("image", DATA_OFFSET);
-	assert_int_equal(px_luks_format("image", &plain_params, generated, &luks), PX_USAGE);
+	assert_int_equal(format_volume("image", &plain_params, generated, &luks), PX_USAGE);
 	assert_logged("too small");
 }
 
@@ -569,19 +565,19 @@ TEST(a_refusal_to_format_leaves_the_device_as_it_was)
 	make_file("image", IMAGE_SIZE);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		log_forget();
-		assert_int_equal(px_luks_format("image", &cases[i].params, generated, &luks),
+		assert_int_equal(format_volume("image", &cases[i].params, generated, &luks),
 				 PX_USAGE);
 		assert_logged(cases[i].complaint);
 	}
 	log_forget();
 	assert_int_equal(px_secret_from("", 0, &empty), 0);
-	assert_int_equal(px_luks_format("image", &plain_params, empty, &luks), PX_USAGE);
+	assert_int_equal(format_volume("image", &plain_params, empty, &luks), PX_USAGE);
 	assert_logged("empty");
 	px_secret_free(&empty);
 
 	log_forget();
 	fail_next("crypt_format", -EBUSY, "Cannot format device image in use.\n");
-	assert_int_equal(px_luks_format("image", &plain_params, generated, &luks), PX_BUSY);
+	assert_int_equal(format_volume("image", &plain_params, generated, &luks), PX_BUSY);
 	assert_logged("Cannot format device image in use.");
 	assert_null(luks);
 	assert_untouched("image");
@@ -596,7 +592,6 @@ TEST(formatting_stops_at_the_first_failure)
 	} cases[] = {
 		{ "crypt_set_pbkdf_type", 0, "PBKDF" },
 		{ "crypt_format", 0, "cannot be formatted: Two lines." },
-		{ "crypt_wipe", 0, "end cannot be wiped" },
 		{ "crypt_keyslot_set_encryption", 0, "keyslot cannot be written" },
 		{ "crypt_keyslot_add_by_volume_key", 0, "keyslot cannot be written" },
 		{ "crypt_token_json_set", 0, "LUKS2 token cannot be written" },
@@ -610,7 +605,7 @@ TEST(formatting_stops_at_the_first_failure)
 		log_forget();
 		fail_next(cases[i].call, -EIO, "Two\nlines.\n");
 		failing.after = cases[i].after;
-		assert_int_equal(px_luks_format("image", &plain_params, generated, &luks),
+		assert_int_equal(format_volume("image", &plain_params, generated, &luks),
 				 PX_KERNEL);
 		assert_logged(cases[i].complaint, "Two lines.");
 		assert_null(luks);
@@ -631,7 +626,7 @@ TEST(what_is_no_volume_is_said_to_be_none)
 	assert_not_loaded("dir", PX_NO_VOLUME, "dir is neither");
 	assert_not_loaded("fifo", PX_NO_VOLUME, "fifo is neither");
 	log_forget();
-	assert_int_equal(px_luks_format("missing", &plain_params, generated, &luks), PX_NO_VOLUME);
+	assert_int_equal(format_volume("missing", &plain_params, generated, &luks), PX_NO_VOLUME);
 	assert_logged("missing");
 }
 
@@ -765,7 +760,7 @@ TEST(what_the_allowlist_cannot_see_breaks_the_seal)
 		/* The key itself opens the forgery: libcryptsetup sees nothing wrong. */
 		assert_int_equal(px_luks_test(luks, generated, true), PX_OK);
 		assert_fails(PX_BAD_HEADER, px_luks_verify_seal(luks, generated, true),
-			     "forged: its header's seal is broken", "cryptsetup luksDump");
+			     "forged: its header's seal is broken", "pxenc header seal");
 		assert_fails(PX_BAD_HEADER, px_luks_verify_seal(luks, generated, false),
 			     "seal is broken");
 		px_luks_free(&luks);
@@ -805,7 +800,7 @@ TEST(a_key_of_another_volume_is_not_blamed_on_the_header)
 	assert_int_equal(px_key_generate(&other), 0);
 	forge_without_seal();
 	make_file("image", IMAGE_SIZE);
-	assert_ok(px_luks_format("image", &plain_params, human, &luks));
+	assert_ok(format_volume("image", &plain_params, human, &luks));
 	px_luks_free(&luks);
 	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
 		luks = load(devices[i]);
@@ -1022,6 +1017,68 @@ TEST(activation_uses_the_named_slot_and_the_flags)
 	px_luks_free(&luks);
 }
 
+TEST(who_schedules_by_memory_is_not_serialized)
+{
+	struct px_luks *luks = load("genuine");
+
+	px_luks_set_parallel(luks);
+	assert_int_equal(px_luks_activate(luks, "pxenc-x", generated, &(struct px_activate){ 0 }),
+			 PX_OK);
+	assert_int_equal(activation.flags & SERIALIZE, 0);
+	assert_silent();
+	px_luks_free(&luks);
+}
+
+/* A keyslot of each kind, and what each costs. */
+TEST(what_a_key_costs_is_known_before_it_is_tried)
+{
+	struct px_luks *luks = load("genuine");
+	struct px_cost cost = px_luks_cost(luks, true);
+
+	assert_true(cost.cheap);
+	assert_int_equal(cost.memory, 0);
+	cost = px_luks_cost(luks, false);
+	assert_true(cost.cheap);
+	px_luks_free(&luks);
+
+	make_file("image", IMAGE_SIZE);
+	if (!cryptsetup(human, "luksFormat --type luks2 --pbkdf argon2id --pbkdf-memory 32768 "
+			       "--pbkdf-force-iterations 4 --pbkdf-parallel 1 --key-file - image"))
+		skip();
+	luks = load("image");
+	cost = px_luks_cost(luks, true); /* without a LUKS2 token of ours: any keyslot */
+	assert_false(cost.cheap);
+	assert_int_equal(cost.memory, 32768 * 1024);
+	px_luks_free(&luks);
+
+	make_file("image", IMAGE_SIZE);
+	assert_true(cryptsetup(human, "luksFormat --type luks2 --pbkdf pbkdf2 "
+				      "--pbkdf-force-iterations 200000 --key-file - image"));
+	luks = load("image");
+	cost = px_luks_cost(luks, false);
+	assert_false(cost.cheap);
+	assert_int_equal(cost.memory, 0);
+	px_luks_free(&luks);
+}
+
+TEST(our_label_is_seen_without_a_look_at_the_rest)
+{
+	bool labelled = false;
+
+	copy_image("genuine", "image");
+	patch("image", LUKS2_BIN_SIZE, "no JSON", 7);
+	assert_ok(px_luks_look_for_label("image", &labelled));
+	assert_true(labelled);
+	patch("image", 208, "other\0", 6);
+	assert_ok(px_luks_look_for_label("image", &labelled));
+	assert_false(labelled);
+	labelled = true;
+	make_file("image", 4096);
+	assert_ok(px_luks_look_for_label("image", &labelled));
+	assert_false(labelled);
+	assert_fails(PX_NO_VOLUME, px_luks_look_for_label("nowhere", &labelled), "nowhere");
+}
+
 TEST(activation_fails_with_the_cause)
 {
 	static const struct {
@@ -1133,7 +1190,7 @@ static int load_and_free(void *device)
 static int format_and_free(void *device)
 {
 	struct px_luks *luks = NULL;
-	enum px_status status = px_luks_format(device, &plain_params, generated, &luks);
+	enum px_status status = format_volume(device, &plain_params, generated, &luks);
 
 	px_luks_free(&luks);
 	return (int)status;
@@ -1205,6 +1262,9 @@ int main(void)
 				       prepare),
 		cmocka_unit_test_setup(a_forged_luks1_header_is_refused, prepare),
 		cmocka_unit_test_setup(activation_uses_the_named_slot_and_the_flags, prepare),
+		cmocka_unit_test_setup(who_schedules_by_memory_is_not_serialized, prepare),
+		cmocka_unit_test_setup(what_a_key_costs_is_known_before_it_is_tried, prepare),
+		cmocka_unit_test_setup(our_label_is_seen_without_a_look_at_the_rest, prepare),
 		cmocka_unit_test_setup(activation_fails_with_the_cause, prepare),
 		cmocka_unit_test_setup(libcryptsetups_remarks_are_for_the_curious, prepare),
 		cmocka_unit_test_setup(deactivation_needs_neither_force_nor_the_header, prepare),

@@ -338,6 +338,26 @@ TEST(running_out_of_memory_is_said)
 	each_allocation_may_fail(list_and_free, NULL, -ENOMEM);
 }
 
+TEST(a_mapping_is_of_the_header_whose_uuid_it_has)
+{
+	static char luks2[] = UUID_1, luks1[] = UUID_2,
+		    lvm[] = "LVM-0f3c8e1a5b7d4c2e9a61d2f4b8c07e35-x";
+	static char without_name[] = "CRYPT-LUKS2-0f3c8e1a5b7d4c2e9a61d2f4b8c07e35";
+	struct px_mapping mapping = { .dm_uuid = luks2 };
+
+	assert_true(px_mapping_has_uuid(&mapping, "0f3c8e1a-5b7d-4c2e-9a61-d2f4b8c07e35"));
+	assert_false(px_mapping_has_uuid(&mapping, "1f3c8e1a-5b7d-4c2e-9a61-d2f4b8c07e35"));
+	assert_false(px_mapping_has_uuid(&mapping, "0f3c8e1a-5b7d-4c2e-9a61-d2f4b8c07e3"));
+	assert_false(px_mapping_has_uuid(&mapping, "0f3c8e1a-5b7d-4c2e-9a61-d2f4b8c07e351"));
+	assert_false(px_mapping_has_uuid(&mapping, ""));
+	mapping.dm_uuid = luks1;
+	assert_true(px_mapping_has_uuid(&mapping, "1f3c8e1a-5b7d-4c2e-9a61-d2f4b8c07e35"));
+	mapping.dm_uuid = lvm;
+	assert_false(px_mapping_has_uuid(&mapping, "0f3c8e1a-5b7d-4c2e-9a61-d2f4b8c07e35"));
+	mapping.dm_uuid = without_name;
+	assert_false(px_mapping_has_uuid(&mapping, "0f3c8e1a-5b7d-4c2e-9a61-d2f4b8c07e35"));
+}
+
 int main(void)
 {
 #define MAPPING_TEST(name) cmocka_unit_test_setup_teardown(name, prepare, clean_up)
@@ -354,6 +374,7 @@ int main(void)
 		MAPPING_TEST(a_mapping_whose_table_was_taken_from_it_is_gone),
 		MAPPING_TEST(a_mapping_above_a_helper_without_a_device_is_not_told_to_be_gone),
 		MAPPING_TEST(failures_to_read_are_told_from_none),
+		MAPPING_TEST(a_mapping_is_of_the_header_whose_uuid_it_has),
 		MAPPING_TEST(running_out_of_memory_is_said),
 	};
 

@@ -328,6 +328,47 @@ TEST(nothing_is_mounted_at_a_target_that_is_not_there)
 	assert_false(px_mounted_at(SOURCE, DEVNO, ""));
 }
 
+/* At places that are there on every machine: libmount looks. */
+TEST(a_path_lies_on_the_device_of_the_innermost_mount)
+{
+	static const char text[] = "21 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+				   "22 21 253:7 / /proc rw - ext4 /dev/mapper/vol rw\n"
+				   "23 22 253:8 / /proc/sys rw - ext4 /dev/mapper/vol2 rw\n"
+				   "24 23 253:9 / /proc/sys rw - ext4 /dev/mapper/vol3 rw\n"
+				   "25 21 0:55 / /dev rw - btrfs /dev/null rw\n"
+				   "26 21 0:56 / /sys rw - btrfs /nonexistent rw\n";
+	dev_t device = 0;
+
+	see(text, sizeof(text) - 1);
+	assert_int_equal(px_mount_device("/", &device), 0);
+	assert_int_equal(device, makedev(8, 1));
+	assert_int_equal(px_mount_device("/etc", &device), 0);
+	assert_int_equal(device, makedev(8, 1));
+	assert_int_equal(px_mount_device("/proc", &device), 0);
+	assert_int_equal(device, makedev(253, 7));
+	assert_int_equal(px_mount_device("/proc/self/task", &device), 0);
+	assert_int_equal(device, makedev(253, 7));
+	/* Of two mounts at one place, the later one hides the other. */
+	assert_int_equal(px_mount_device("/proc/sys/kernel", &device), 0);
+	assert_int_equal(device, makedev(253, 9));
+	/* The device that btrfs names; its own number where that is not there. */
+	assert_int_equal(px_mount_device("/dev/zero", &device), 0);
+	assert_int_equal(device, makedev(1, 3));
+	assert_int_equal(px_mount_device("/sys", &device), 0);
+	assert_int_equal(device, makedev(0, 56));
+}
+
+TEST(a_path_without_a_mount_or_memory_has_no_device)
+{
+	dev_t device = 7;
+
+	see("", 0);
+	assert_int_equal(px_mount_device("/etc", &device), -ENOENT);
+	world.no_table = true;
+	assert_int_equal(px_mount_device("/etc", &device), -ENOMEM);
+	assert_int_equal(device, 7);
+}
+
 #define mount_test(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -345,6 +386,8 @@ int main(void)
 		mount_test(without_memory_no_targets_are_told),
 		mount_test(a_target_is_compared_as_it_resolves),
 		mount_test(nothing_is_mounted_at_a_target_that_is_not_there),
+		mount_test(a_path_lies_on_the_device_of_the_innermost_mount),
+		mount_test(a_path_without_a_mount_or_memory_has_no_device),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,6 +48,8 @@ TEST(the_exit_statuses_are_those_of_the_design)
 	assert_int_equal(PX_EXISTS, 14);
 	assert_int_equal(PX_DECLINED, 15);
 	assert_int_equal(PX_SOME_FAILED, 20);
+	assert_int_equal(PX_CANNOT_RUN, 126);
+	assert_int_equal(PX_NO_COMMAND, 127);
 }
 
 int main(void)

@@ -2,6 +2,9 @@
 #include "support.h"
 
 #include <fcntl.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,9 +17,12 @@
 #include "pxenc/acs.h"
 #include "pxenc/child.h"
 #include "pxenc/clock.h"
+#include "pxenc/cloud.h"
 #include "pxenc/config.h"
+#include "pxenc/credentials.h"
 #include "pxenc/frame.h"
 #include "pxenc/log.h"
+#include "pxenc/members.h"
 #include "pxenc/places.h"
 #include "pxenc/store.h"
 #include "pxenc/strv.h"
@@ -28,7 +34,7 @@
  */
 static void (*peer)(int in, int out);
 static unsigned int starts;
-static struct fault no_start, no_mmap, no_flock, no_renameat, no_unlinkat;
+static struct fault no_start, no_mmap, no_flock, no_renameat, no_unlinkat, no_signature;
 static const char *run_dir;
 
 const char *px_place_fetch(void)
@@ -39,6 +45,21 @@ const char *px_place_fetch(void)
 const char *px_place_run(void)
 {
 	return run_dir;
+}
+
+const char *px_place_credstore(void)
+{
+	return "/nowhere/credstore";
+}
+
+const char *px_place_credstore_encrypted(void)
+{
+	return "/nowhere/credstore.encrypted";
+}
+
+const char *px_place_systemd_creds(void)
+{
+	return "/nowhere/systemd-creds";
 }
 
 int __wrap_px_child_start(const char *const argv[], struct px_child *ret_child);
@@ -52,10 +73,23 @@ int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to);
 int __real_unlinkat(int dir, const char *name, int flags);
 int __wrap_unlinkat(int dir, const char *name, int flags);
 
+int __real_px_account_sign(const struct px_account *account, int64_t now,
+			   struct px_secret **ret_token);
+int __wrap_px_account_sign(const struct px_account *account, int64_t now,
+			   struct px_secret **ret_token);
+
+int __wrap_px_account_sign(const struct px_account *account, int64_t now,
+			   struct px_secret **ret_token)
+{
+	if (fault_hits(&no_signature))
+		return -EIO;
+	return __real_px_account_sign(account, now, ret_token);
+}
+
 static void forget_faults(void)
 {
 	no_start.times = no_mmap.times = no_flock.times = 0;
-	no_renameat.times = no_unlinkat.times = 0;
+	no_renameat.times = no_unlinkat.times = no_signature.times = 0;
 	allocation_fails(0);
 }
 
@@ -304,6 +338,8 @@ static int world_end(void **state)
 	free(config.ca_cert_file);
 	free(config.username_file);
 	free(config.password_file);
+	free(config.service_account_file);
+	unsetenv("CREDENTIALS_DIRECTORY");
 	px_log_init("pxenc", 0);
 	return temp_dir_remove(state);
 }
@@ -385,6 +421,14 @@ static struct px_secret *secret(const char *text)
 
 	assert_int_equal(px_secret_from(text, strlen(text), &made), 0);
 	return made;
+}
+
+static enum px_status log_in_with(struct px_store *store, const char *uid, const char *password)
+{
+	px_auto(account) struct px_account account = { .uid = strdup(uid),
+						       .password = secret(password) };
+
+	return px_store_login(store, &account);
 }
 
 /* What is asked. */
@@ -620,9 +664,8 @@ TEST(without_a_token_the_grant_names_no_user)
 TEST(a_login_that_is_forbidden_has_no_grant)
 {
 	px_auto(store) struct px_store *store = failing_store(PX_FORBIDDEN, "may not log in");
-	px_auto(secret) struct px_secret *password = secret("sesame");
 
-	assert_fails(PX_FORBIDDEN, px_store_login(store, "bob", password), "may not log in");
+	assert_fails(PX_FORBIDDEN, log_in_with(store, "bob", "sesame"), "may not log in");
 	assert_null(strstr(log_line(0), "grant"));
 }
 
@@ -634,6 +677,35 @@ TEST(a_secret_that_may_be_missing_is_missed_in_silence)
 	assert_int_equal(get_as(store, PX_GET_MAYBE), PX_NO_SECRET);
 	assert_silent();
 	assert_fails(PX_NO_SECRET, get(store), "no secret 'pwx/a'", "pxenc secrets list");
+}
+
+TEST(a_secret_that_may_be_gone_is_dropped_in_silence)
+{
+	px_auto(store) struct px_store *store = failing_store(PX_NO_SECRET, "no secret 'pwx/a'");
+
+	assert_ok(px_store_drop(store, "pwx/a"));
+	assert_fails(PX_NO_SECRET, px_store_delete(store, "pwx/a"), "no secret 'pwx/a'");
+}
+
+TEST(a_secret_that_may_not_be_dropped_is_an_error)
+{
+	px_auto(store) struct px_store *store = failing_store(PX_FORBIDDEN, "not allowed");
+
+	assert_fails(PX_FORBIDDEN, px_store_drop(store, "pwx/a"), "not allowed");
+}
+
+TEST(a_verdict_is_an_answer_and_everything_else_is_said)
+{
+	px_auto(store) struct px_store *refused = failing_store(PX_FORBIDDEN, "no access");
+	px_auto(store) struct px_store *gone = NULL, *proxy = NULL;
+
+	log_forget();
+	assert_int_equal(get_as(refused, PX_GET_VERDICT), PX_FORBIDDEN);
+	gone = failing_store(PX_NO_SECRET, "no secret");
+	assert_int_equal(get_as(gone, PX_GET_VERDICT), PX_NO_SECRET);
+	assert_silent();
+	proxy = failing_store(PX_UNTRUSTED, "not the store's own");
+	assert_fails(PX_UNTRUSTED, get_as(proxy, PX_GET_VERDICT), "not the store's own");
 }
 
 TEST(a_helper_without_memory_is_told_apart)
@@ -1253,9 +1325,8 @@ static void logs_in_by_hand(int in, int out)
 static enum px_status login(void (*script)(int in, int out))
 {
 	px_auto(store) struct px_store *store = new_store(script);
-	px_auto(secret) struct px_secret *password = secret("open");
 
-	return px_store_login(store, "eve", password);
+	return log_in_with(store, "eve", "open");
 }
 
 TEST(a_login_by_hand_is_kept_as_the_session_with_its_base_path)
@@ -1315,13 +1386,228 @@ TEST(a_login_by_hand_that_cannot_be_kept_is_an_error)
 TEST(a_login_by_hand_needs_a_name_and_a_password_that_fit)
 {
 	px_auto(store) struct px_store *store = new_store(answers_ok);
-	px_auto(secret) struct px_secret *password = secret("open"), *longest = NULL;
+	char longest[PX_PASSWORD_MAX + 2];
 
-	assert_fails(PX_USAGE, px_store_login(store, "a\nb", password), "--username");
-	assert_int_equal(px_secret_new(PX_PASSWORD_MAX + 1, &longest), 0);
-	px_secret_set_len(longest, PX_PASSWORD_MAX + 1);
-	assert_fails(PX_USAGE, px_store_login(store, "eve", longest), "4096");
+	assert_fails(PX_USAGE, log_in_with(store, "a\nb", "open"), "--username");
+	memset(longest, 'p', sizeof(longest));
+	longest[PX_PASSWORD_MAX + 1] = '\0';
+	assert_fails(PX_USAGE, log_in_with(store, "eve", longest), "4096");
 	assert_int_equal(starts, 0);
+}
+
+/* A service account: its key stays here. */
+
+static char *pem; /* one for all tests */
+
+static int make_pem(void **state)
+{
+	EVP_PKEY *key = EVP_RSA_gen(2048);
+	BIO *bio = BIO_new(BIO_s_mem());
+	char *text;
+	long len;
+
+	(void)state;
+	if (PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1)
+		return -1;
+	len = BIO_get_mem_data(bio, &text);
+	pem = strndup(text, (size_t)len);
+	BIO_free(bio);
+	EVP_PKEY_free(key);
+	return 0;
+}
+
+static int free_pem(void **state)
+{
+	(void)state;
+	free(pem);
+	return 0;
+}
+
+static void with_service_account(const char *key)
+{
+	char json[8192], *out = json + sprintf(json, "{\"scheme\":\"RS256\",\"uid\":\"svc\","
+						     "\"private_key\":\"");
+
+	for (; *key; key++)
+		out += sprintf(out, *key == '\n' ? "\\n" : "%c", *key);
+	sprintf(out, "\"}\n");
+	without_credentials();
+	config.service_account_file = strdup(temp_file("service.json", json, strlen(json), 0600));
+}
+
+static struct px_frame peer_service(int in, int out)
+{
+	struct px_frame frame;
+
+	peer_plain(out, PX_FRAME_WANT_LOGIN);
+	frame = peer_hear(in, PX_FRAME_CREDENTIALS);
+	peer_insist(peer_has(&frame, PX_FIELD_UID, "svc"));
+	peer_insist(peer_lacks(&frame, PX_FIELD_PASSWORD) && peer_lacks(&frame, PX_FIELD_ACS));
+	return frame;
+}
+
+/* A JWT has three parts, and these are what the key's bytes are not in. */
+static void logs_in_as_a_service(int in, int out)
+{
+	struct px_field field;
+	struct px_frame frame;
+	size_t i, dots = 0;
+
+	peer_begin(in);
+	frame = peer_service(in, out);
+	peer_insist(px_frame_get(&frame, PX_FIELD_SERVICE, &field) == 0);
+	for (i = 0; i < field.len; i++)
+		dots += field.data[i] == '.';
+	peer_insist(dots == 2);
+	peer_insist(!memmem(px_secret_bytes(frame.payload), px_secret_len(frame.payload), pem + 100,
+			    32));
+	px_frame_clear(&frame);
+	peer_token(out, "fresh");
+	peer_value(out, "value");
+	peer_end(in);
+}
+
+TEST(a_service_account_hands_over_what_it_signed_and_not_its_key)
+{
+	with_service_account(pem);
+	assert_ok(get_once(logs_in_as_a_service));
+	assert_true(is_cached("svc", "fresh"));
+	assert_ok(get_once(has_the_token));
+}
+
+static void refuses_the_service(int in, int out)
+{
+	struct px_frame frame;
+
+	peer_begin(in);
+	frame = peer_service(in, out);
+	px_frame_clear(&frame);
+	peer_answer(out, PX_UNAUTHENTICATED, "refuses the login of 'svc' (401)");
+	peer_end(in);
+}
+
+TEST(a_service_account_that_is_refused_is_remembered_until_its_file_is_mended)
+{
+	with_service_account(pem);
+	assert_fails(PX_UNAUTHENTICATED, get_once(refuses_the_service), "(401): mend",
+		     "service_account_file", "clock");
+	assert_fails(PX_UNAUTHENTICATED, get_once(wants_a_login_in_vain), "'svc' 0 s ago",
+		     "service_account_file");
+	assert_int_equal(rename(temp_path("service.json"), temp_path("moved")), 0);
+	assert_int_equal(rename(temp_path("moved"), temp_path("service.json")), 0);
+	assert_ok(get_once(logs_in_as_a_service));
+}
+
+TEST(a_key_that_does_not_sign_is_named)
+{
+	with_service_account("no key at all");
+	assert_fails(PX_USAGE, get_once(wants_a_login_in_vain), "private key of 'svc'");
+}
+
+TEST(a_libcrypto_that_does_not_sign_is_no_matter_of_the_store)
+{
+	with_service_account(pem);
+	no_signature = (struct fault){ .times = 1 };
+	assert_fails(PX_KERNEL, get_once(wants_a_login_in_vain), "libcrypto cannot sign", "'svc'");
+}
+
+TEST(a_service_account_that_is_unfit_stops_before_anything_is_started)
+{
+	with_service_account(pem);
+	assert_int_equal(chmod(config.service_account_file, 0644), 0);
+	assert_fails(PX_USAGE, get_once(answers_ok), "chmod");
+	assert_int_equal(starts, 0);
+}
+
+static enum px_status login_by_hand_of_a_service(void (*script)(int in, int out))
+{
+	px_auto(store) struct px_store *store = new_store(script);
+	px_auto(account) struct px_account account = { .uid = strdup("svc"),
+						       .private_key = secret(pem) };
+
+	return px_store_login(store, &account);
+}
+
+static void logs_in_a_service_by_hand(int in, int out)
+{
+	struct px_frame frame;
+
+	peer_begin(in);
+	frame = peer_service(in, out);
+	px_frame_clear(&frame);
+	peer_token(out, "fresh");
+	peer_answer(out, PX_OK, "");
+	peer_end(in);
+}
+
+TEST(a_service_account_may_log_in_by_hand)
+{
+	assert_ok(login_by_hand_of_a_service(logs_in_a_service_by_hand));
+	assert_true(is_cached(PX_ACS_SESSION, "fresh"));
+	assert_fails(PX_UNAUTHENTICATED, login_by_hand_of_a_service(refuses_the_service),
+		     "public key", "clock");
+}
+
+/* A login that was kept, as systemd hands it over. */
+
+static void with_kept_login(const char *password)
+{
+	char json[128];
+
+	snprintf(json, sizeof(json), "{\"uid\":\"bob\",\"password\":\"%s\"}", password);
+	without_credentials();
+	temp_file("pxenc.login", json, strlen(json), 0400);
+	setenv("CREDENTIALS_DIRECTORY", temp_path(""), 1);
+}
+
+TEST(a_kept_login_serves_when_nobody_is_configured)
+{
+	with_kept_login("sesame");
+	assert_ok(get_once(logs_in));
+	assert_true(is_cached(PX_ACS_KEPT, "fresh"));
+	assert_false(is_cached("bob", "fresh"));
+	assert_int_equal(unlink(temp_path("pxenc.login")), 0);
+	with_kept_login("another");
+	assert_ok(get_once(has_the_token));
+}
+
+TEST(a_kept_login_that_is_refused_is_remembered)
+{
+	with_kept_login("sesame");
+	assert_fails(PX_UNAUTHENTICATED, get_once(refuses_the_login), "login --persist");
+	assert_fails(PX_UNAUTHENTICATED, get_once(wants_a_login_in_vain), "'pxenc.login' 0 s ago",
+		     "login --persist");
+}
+
+TEST(a_kept_login_that_is_unfit_stops_the_login)
+{
+	with_kept_login("sesame");
+	assert_int_equal(chmod(temp_path("pxenc.login"), 0444), 0);
+	assert_fails(PX_USAGE, get_once(wants_a_login_in_vain), "chmod");
+}
+
+TEST(a_login_by_hand_drops_the_token_of_the_kept_login)
+{
+	cache_token(PX_ACS_KEPT, "old", NULL);
+	assert_ok(login(logs_in_by_hand));
+	assert_false(is_cached(PX_ACS_KEPT, "old"));
+}
+
+TEST(the_base_path_of_a_kept_login_holds_when_it_is_in_force)
+{
+	with_kept_login("sesame");
+	temp_text("pxenc.base_path", "kept/base\n", 0400);
+	assert_ok(px_store_session_base(&config));
+	assert_string_equal(config.base_path, "kept/base");
+	cache_token(PX_ACS_SESSION, "tok", "by/hand");
+	assert_ok(px_store_session_base(&config));
+	assert_string_equal(config.base_path, "by/hand");
+	assert_int_equal(unlink(temp_path("pxenc.base_path")), 0);
+	temp_text("pxenc.base_path", "no//path", 0400);
+	assert_ok(px_store_logout(&config, &(bool){ false }));
+	assert_fails(PX_USAGE, px_store_session_base(&config), "no//path");
+	config.username_file = strdup("/u");
+	assert_ok(px_store_session_base(&config));
 }
 
 TEST(without_a_session_the_base_path_stays)
@@ -1366,7 +1652,179 @@ TEST(a_logout_that_cannot_remove_says_so)
 	allocation_fails(0);
 }
 
+/* JSON, which pxenc-fetch takes apart. */
+
+static const char *parsed; /* NULL: no value in the answer */
+static size_t parsed_len;
+
+static void parses(int in, int out)
+{
+	struct px_frame frame;
+	uint64_t op;
+
+	peer_session(in, NULL);
+	frame = peer_hear(in, PX_FRAME_REQUEST);
+	peer_seq = frame.seq;
+	peer_insist(px_frame_get_number(&frame, PX_FIELD_OP, &op) == 0 && op == PX_OP_PARSE);
+	peer_insist(peer_has(&frame, PX_FIELD_VALUE, "{json}"));
+	if (!parsed) {
+		peer_answer(out, PX_OK, "");
+		return;
+	}
+	frame = peer_frame(PX_FRAME_ANSWER);
+	peer_number(&frame, PX_FIELD_STATUS, PX_OK);
+	peer_insist(px_frame_add(&frame, PX_FIELD_VALUE, parsed, parsed_len) == 0);
+	peer_say(out, &frame);
+}
+
+static enum px_status parse(const char *answer, size_t len, struct px_secret **ret_members)
+{
+	px_auto(secret) struct px_secret *json = secret("{json}");
+	px_auto(store) struct px_store *store = new_store(parses);
+
+	parsed = answer;
+	parsed_len = len;
+	return px_store_parse(store, json, ret_members);
+}
+
+TEST(an_object_comes_back_as_its_members)
+{
+	px_auto(secret) struct px_secret *members = NULL;
+
+	assert_ok(parse("a\0b\0", 4, &members));
+	assert_string_equal(px_members_get(members, "a"), "b");
+}
+
+TEST(what_is_no_object_has_no_members)
+{
+	struct px_secret *members = NULL;
+
+	assert_ok(parse(NULL, 0, &members));
+	assert_null(members);
+}
+
+TEST(members_that_are_none_are_not_trusted)
+{
+	struct px_secret *members = NULL;
+
+	assert_fails(PX_UNTRUSTED, parse("a\0b", 3, &members), "cannot be understood");
+	assert_fails(PX_UNTRUSTED, parse("\0b\0", 3, &members), "cannot be understood");
+	assert_null(members);
+}
+
+/* A stranger. */
+
+static const char *s3_text;
+static uint64_t s3_status;
+
+static void is_strange(int in, int out)
+{
+	struct px_frame frame = peer_hear(in, PX_FRAME_SESSION);
+	uint64_t op;
+
+	peer_insist(peer_has(&frame, PX_FIELD_URL, "http://minio:9000"));
+	peer_insist(peer_has(&frame, PX_FIELD_CA, "PEM"));
+	peer_insist(peer_lacks(&frame, PX_FIELD_STORE) && peer_lacks(&frame, PX_FIELD_ACS));
+	frame = peer_hear(in, PX_FRAME_REQUEST);
+	peer_seq = frame.seq;
+	peer_insist(px_frame_get_number(&frame, PX_FIELD_OP, &op) == 0 && op == PX_OP_S3);
+	peer_insist(peer_has(&frame, PX_FIELD_PATH, "/?x=y"));
+	peer_insist(peer_has(&frame, PX_FIELD_LINE, "Host: m"));
+	peer_answer(out, s3_status, s3_text);
+}
+
+static enum px_status try_s3(void (*who)(int in, int out), uint64_t status, const char *text)
+{
+	char *lines[] = { (char[]){ "Host: m" }, NULL };
+	const struct px_s3_request request = { .url = (char[]){ "http://minio:9000" },
+					       .target = (char[]){ "/?x=y" },
+					       .headers = lines };
+	px_auto(free) char *ca = strdup(temp_text("bundle", "PEM", 0644));
+
+	peer = who;
+	s3_status = status;
+	s3_text = text;
+	return px_store_try_s3(&request, ca, px_now_ms() + 2000);
+}
+
+TEST(a_stranger_is_handed_the_request_and_nothing_of_the_stores)
+{
+	/* There is a token, and credentials in the environment: they stay where they are. */
+	cache_token("bob", "tok", NULL);
+	assert_ok(try_s3(is_strange, PX_OK, ""));
+}
+
+TEST(a_stranger_fails_in_its_own_words)
+{
+	assert_fails(PX_UNAUTHENTICATED, try_s3(is_strange, PX_UNAUTHENTICATED, "no such key"),
+		     "no such key");
+	assert_fails(PX_UNREACHABLE, try_s3(is_strange, PX_UNREACHABLE, "nobody there"),
+		     "nobody there: check its address");
+	assert_fails(PX_NOMEM, try_s3(is_strange, PX_NOMEM, "x"), "RLIMIT_MEMLOCK");
+}
+
+static void wants_a_login(int in, int out)
+{
+	struct px_frame frame;
+
+	peer_hear(in, PX_FRAME_SESSION);
+	frame = peer_hear(in, PX_FRAME_REQUEST);
+	peer_seq = frame.seq;
+	frame = peer_frame(PX_FRAME_WANT_LOGIN);
+	peer_say(out, &frame);
+	frame = peer_hear(in, PX_FRAME_CREDENTIALS);
+}
+
+TEST(a_stranger_gets_no_login)
+{
+	cache_token("bob", "tok", NULL);
+	assert_fails(PX_UNTRUSTED, try_s3(wants_a_login, PX_OK, ""), "cannot be understood");
+}
+
+static void is_silent(int in, int out)
+{
+	(void)out;
+	peer_hear(in, PX_FRAME_SESSION);
+	peer_hear(in, PX_FRAME_REQUEST);
+	poll(NULL, 0, 60000);
+}
+
+TEST(a_stranger_that_hangs_is_named)
+{
+	assert_fails(PX_UNREACHABLE, try_s3(is_silent, PX_OK, ""),
+		     "the endpoint did not answer in time", "check its address");
+}
+
+static int try_life(void *arg)
+{
+	(void)arg;
+	return (int)try_s3(is_strange, PX_OK, "");
+}
+
 /* Memory. */
+
+TEST(a_stranger_needs_memory)
+{
+	unsigned int n;
+	int r;
+
+	for (n = 0;; n++) {
+		log_forget();
+		no_mmap = (struct fault){ .skip = n, .times = 1, .error = ENOMEM };
+		r = try_life(NULL);
+		if (no_mmap.times)
+			break;
+		assert_int_equal(r, PX_NOMEM);
+		assert_logged("out of memory");
+	}
+	no_mmap.times = 0;
+	assert_int_equal(r, PX_OK);
+	assert_true(n > 2);
+	allocation_fails(4); /* after those of the test's own: the store itself */
+	r = try_life(NULL);
+	allocation_fails(0);
+	assert_int_equal(r, PX_NOMEM);
+}
 
 static int a_whole_life(void *arg)
 {
@@ -1405,6 +1863,37 @@ TEST(locked_memory_may_run_out_at_any_point)
 	}
 	assert_int_equal(r, PX_OK);
 	assert_true(n > 5);
+}
+
+static int service_life(void *arg)
+{
+	px_auto(store) struct px_store *store = NULL;
+	px_auto(secret) struct px_secret *value = NULL;
+	enum px_status st;
+
+	(void)arg;
+	peer = logs_in_as_a_service;
+	st = px_store_new(&config, px_now_ms() + 5000, &store);
+	if (!st)
+		st = px_store_get(store, "pwx/a", PX_GET_RAW, &value);
+	return (int)st;
+}
+
+TEST(a_service_account_needs_memory)
+{
+	unsigned int n;
+	int r = PX_NOMEM;
+
+	with_service_account(pem);
+	run_dir = NULL;
+	each_allocation_may_fail(service_life, NULL, PX_NOMEM);
+	for (n = 0; r != PX_OK; n++) {
+		log_forget();
+		no_mmap = (struct fault){ .skip = n, .times = 1, .error = ENOMEM };
+		r = service_life(NULL);
+		assert_true(r == PX_OK || r == PX_NOMEM);
+	}
+	assert_int_equal(no_mmap.times, 1);
 }
 
 static int list_life(void *arg)
@@ -1454,6 +1943,9 @@ int main(void)
 		in_world(without_a_token_the_grant_names_no_user),
 		in_world(a_login_that_is_forbidden_has_no_grant),
 		in_world(a_secret_that_may_be_missing_is_missed_in_silence),
+		in_world(a_secret_that_may_be_gone_is_dropped_in_silence),
+		in_world(a_secret_that_may_not_be_dropped_is_an_error),
+		in_world(a_verdict_is_an_answer_and_everything_else_is_said),
 		in_world(a_helper_without_memory_is_told_apart),
 		in_world(a_token_that_is_refused_although_it_is_new_is_no_matter_of_the_password),
 		in_world(a_wait_is_told_once),
@@ -1498,15 +1990,35 @@ int main(void)
 		in_world(a_login_by_hand_needs_a_place_to_be_kept),
 		in_world(a_login_by_hand_that_cannot_be_kept_is_an_error),
 		in_world(a_login_by_hand_needs_a_name_and_a_password_that_fit),
+		in_world(a_service_account_hands_over_what_it_signed_and_not_its_key),
+		in_world(a_service_account_that_is_refused_is_remembered_until_its_file_is_mended),
+		in_world(a_key_that_does_not_sign_is_named),
+		in_world(a_libcrypto_that_does_not_sign_is_no_matter_of_the_store),
+		in_world(a_service_account_that_is_unfit_stops_before_anything_is_started),
+		in_world(a_service_account_may_log_in_by_hand),
+		in_world(a_kept_login_serves_when_nobody_is_configured),
+		in_world(a_kept_login_that_is_refused_is_remembered),
+		in_world(a_kept_login_that_is_unfit_stops_the_login),
+		in_world(a_login_by_hand_drops_the_token_of_the_kept_login),
+		in_world(the_base_path_of_a_kept_login_holds_when_it_is_in_force),
 		in_world(without_a_session_the_base_path_stays),
 		in_world(a_logout_forgets_every_token),
 		in_world(a_logout_without_a_folder_is_fine),
 		in_world(a_logout_that_cannot_remove_says_so),
+		in_world(an_object_comes_back_as_its_members),
+		in_world(what_is_no_object_has_no_members),
+		in_world(members_that_are_none_are_not_trusted),
+		in_world(a_stranger_is_handed_the_request_and_nothing_of_the_stores),
+		in_world(a_stranger_fails_in_its_own_words),
+		in_world(a_stranger_gets_no_login),
+		in_world(a_stranger_that_hangs_is_named),
+		in_world(a_stranger_needs_memory),
 		in_world(every_allocation_may_fail),
 		in_world(locked_memory_may_run_out_at_any_point),
+		in_world(a_service_account_needs_memory),
 		in_world(a_list_needs_memory),
 		in_world(freeing_nothing_is_fine),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, make_pem, free_pem);
 }

@@ -61,10 +61,11 @@ TEST(what_is_written_is_read_back)
 
 TEST(a_change_under_way_is_read_and_written)
 {
-	static const char json[] = "{\"type\":\"pxenc\",\"keyslots\":[\"0\"],\"version\":1,"
-				   "\"secret_type\":\"dcos\",\"store\":\"default\","
-				   "\"secret\":\"a\",\"auto\":false,"
-				   "\"old\":{\"slot\":5,\"secret\":\"b/c\",\"keep\":true}}";
+	static const char json[] =
+		"{\"type\":\"pxenc\",\"keyslots\":[\"0\"],\"version\":1,"
+		"\"secret_type\":\"dcos\",\"store\":\"default\","
+		"\"secret\":\"a\",\"auto\":false,"
+		"\"old\":{\"slot\":5,\"secret\":\"b/c\",\"keep\":true,\"salt\":\"AAAA\"}}";
 	struct px_token *token = NULL, *copy;
 	char *text;
 
@@ -73,6 +74,7 @@ TEST(a_change_under_way_is_read_and_written)
 	assert_int_equal(token->old.keyslot, 5);
 	assert_string_equal(token->old.secret, "b/c");
 	assert_true(token->old.keep);
+	assert_string_equal(token->old.salt, "AAAA");
 	copy = px_token_copy(token);
 	text = px_token_format(copy);
 	assert_string_equal(text, json);

@@ -398,6 +398,38 @@ TEST(a_volume_is_opened_in_the_order_of_the_story)
 	assert_true(unlocked.created);
 }
 
+/* The key of who fetched many, and what he was shown. */
+static enum px_status give_key(void *arg, struct px_luks *luks, struct px_choice *ret_choice,
+			       struct px_secret **ret_key)
+{
+	const enum px_status *status = arg;
+
+	assert_string_equal(px_luks_uuid(luks), UUID);
+	step("given");
+	if (*status)
+		return *status;
+	ret_choice->named_slot = true;
+	assert_int_equal(px_secret_from(world.key, strlen(world.key), ret_key), 0);
+	return PX_OK;
+}
+
+TEST(a_key_from_elsewhere_needs_no_store)
+{
+	enum px_status status = PX_OK;
+	const struct px_key_source source = { give_key, &status };
+
+	see(nothing);
+	assert_ok(px_unlock_with(DEVICE, &options, false, &source, &unlocked));
+	assert_string_equal(world.steps, "load slave name given seal activate free");
+	assert_true(world.sealed_slot && world.how.named_slot);
+	px_unlocked_clear(&unlocked);
+	memset(world.steps, 0, sizeof(world.steps));
+	status = PX_DECLINED;
+	assert_int_equal(px_unlock_with(DEVICE, &options, false, &source, &unlocked), PX_DECLINED);
+	assert_string_equal(world.steps, "load slave name given free");
+	assert_null(unlocked.name);
+}
+
 TEST(nothing_is_fetched_when_the_header_is_refused)
 {
 	world.load = PX_BAD_HEADER;
@@ -627,7 +659,7 @@ TEST(a_suspended_mapping_is_busy)
 
 	look.suspended = true;
 	see(look);
-	assert_fails(PX_BUSY, unlock(false), "suspended", "dmsetup resume " NAME);
+	assert_fails(PX_BUSY, unlock(false), "suspended", "pxenc resume " NAME);
 	assert_null(unlocked.name);
 	assert_in_range(world.naps, 1, 100);
 }
@@ -873,6 +905,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		unlock_test(a_volume_is_opened_in_the_order_of_the_story),
+		unlock_test(a_key_from_elsewhere_needs_no_store),
 		unlock_test(nothing_is_fetched_when_the_header_is_refused),
 		unlock_test(a_broken_seal_is_found_after_the_fetch_and_stops_before_the_activation),
 		unlock_test(the_store_is_left_before_the_key_is_used),

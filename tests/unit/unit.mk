@@ -14,6 +14,9 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_key \
 	tests/unit/test_file \
 	tests/unit/test_log \
+	tests/unit/test_members \
+	tests/unit/test_slots \
+	tests/unit/test_worker \
 	tests/unit/test_config \
 	tests/unit/test_child \
 	tests/unit/test_resolve \
@@ -22,18 +25,33 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_probe \
 	tests/unit/test_token \
 	tests/unit/test_header \
+	tests/unit/test_backup \
+	tests/unit/test_block \
+	tests/unit/test_manifest \
+	tests/unit/test_seal_diff \
 	tests/unit/test_seal \
+	tests/unit/test_image \
 	tests/unit/test_luks \
+	tests/unit/test_luks_again \
 	tests/unit/test_change \
 	tests/unit/test_luks2 \
 	tests/unit/test_mark \
 	tests/unit/test_mapping \
+	tests/unit/test_disks \
 	tests/unit/test_dm \
 	tests/unit/test_dm_release \
+	tests/unit/test_dm_suspend \
 	tests/unit/test_driver \
 	tests/unit/test_plugin \
+	tests/unit/test_vital \
+	tests/unit/test_watched \
 	tests/unit/test_frame \
+	tests/unit/test_account \
 	tests/unit/test_acs \
+	tests/unit/test_cloud \
+	tests/unit/test_sigv4 \
+	tests/unit/test_credentials \
+	tests/unit/test_persist \
 	tests/unit/test_stale \
 	tests/unit/test_store \
 	tests/unit/test_turn \
@@ -102,6 +120,23 @@ tests_unit_test_log_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=write
 tests_unit_test_log_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 
+tests_unit_test_members_SOURCES = tests/unit/test_members.c $(unit_support)
+tests_unit_test_members_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_members_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_members_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_slots_SOURCES = tests/unit/test_slots.c $(unit_support)
+tests_unit_test_slots_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_slots_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=open -Wl,--wrap=read
+tests_unit_test_slots_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_worker_SOURCES = tests/unit/test_worker.c $(unit_support)
+tests_unit_test_worker_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_worker_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=fork -Wl,--wrap=__gcov_fork -Wl,--wrap=pipe2
+tests_unit_test_worker_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
 tests_unit_test_config_SOURCES = tests/unit/test_config.c $(unit_support)
 tests_unit_test_config_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_config_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
@@ -163,6 +198,30 @@ tests_unit_test_header_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_header_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
 tests_unit_test_header_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
 
+tests_unit_test_backup_SOURCES = tests/unit/test_backup.c $(unit_support)
+tests_unit_test_backup_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_backup_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=memfd_create -Wl,--wrap=ftruncate -Wl,--wrap=pread -Wl,--wrap=pwrite \
+	-Wl,--wrap=fsync -Wl,--wrap=getrandom -Wl,--wrap=EVP_MD_CTX_new -Wl,--wrap=px_mac \
+	-Wl,--wrap=fstat -Wl,--wrap=crypt_metadata_locking
+tests_unit_test_backup_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_block_SOURCES = tests/unit/test_block.c $(unit_support)
+tests_unit_test_block_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_block_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=opendir -Wl,--wrap=readdir
+tests_unit_test_block_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_manifest_SOURCES = tests/unit/test_manifest.c src/cmd/manifest.c $(unit_support)
+tests_unit_test_manifest_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_manifest_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_manifest_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_seal_diff_SOURCES = tests/unit/test_seal_diff.c $(unit_support)
+tests_unit_test_seal_diff_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_seal_diff_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_seal_diff_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
 tests_unit_test_seal_SOURCES = tests/unit/test_seal.c $(unit_support)
 tests_unit_test_seal_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_seal_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
@@ -174,13 +233,20 @@ tests_unit_test_luks_SOURCES = tests/unit/test_luks.c $(unit_support)
 tests_unit_test_luks_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_luks_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=crypt_init -Wl,--wrap=crypt_load -Wl,--wrap=crypt_dump_json \
-	-Wl,--wrap=crypt_format -Wl,--wrap=crypt_wipe -Wl,--wrap=crypt_set_pbkdf_type \
+	-Wl,--wrap=crypt_format -Wl,--wrap=crypt_set_pbkdf_type \
 	-Wl,--wrap=crypt_keyslot_set_encryption -Wl,--wrap=crypt_keyslot_add_by_volume_key \
 	-Wl,--wrap=crypt_token_json_set -Wl,--wrap=crypt_metadata_locking \
 	-Wl,--wrap=crypt_activate_by_passphrase -Wl,--wrap=crypt_deactivate_by_name \
 	-Wl,--wrap=fstat -Wl,--wrap=lseek -Wl,--wrap=pread -Wl,--wrap=px_seal_verify \
 	-Wl,--wrap=open
 tests_unit_test_luks_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_luks_again_SOURCES = tests/unit/test_luks_again.c $(unit_support)
+tests_unit_test_luks_again_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_luks_again_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=crypt_resume_by_passphrase -Wl,--wrap=crypt_activate_by_passphrase \
+	-Wl,--wrap=crypt_resize -Wl,--wrap=crypt_get_active_device
+tests_unit_test_luks_again_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_luks2_SOURCES = tests/unit/test_luks2.c tests/unit/luks_samples.h $(unit_support)
 tests_unit_test_luks2_CPPFLAGS = $(unit_cppflags)
@@ -192,6 +258,13 @@ tests_unit_test_mark_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_mark_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
 tests_unit_test_mark_LDADD = libpxprobe.a libpxvolume.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) \
 	$(CMOCKA_LIBS)
+
+tests_unit_test_image_SOURCES = tests/unit/test_image.c $(unit_support)
+tests_unit_test_image_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_image_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=memfd_create -Wl,--wrap=ftruncate -Wl,--wrap=pread -Wl,--wrap=pwrite \
+	-Wl,--wrap=fsync -Wl,--wrap=stat -Wl,--wrap=open -Wl,--wrap=__open_2
+tests_unit_test_image_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_change_SOURCES = tests/unit/test_change.c $(unit_support)
 tests_unit_test_change_CPPFLAGS = $(unit_cppflags)
@@ -211,6 +284,12 @@ tests_unit_test_mapping_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=fdopendir -Wl,--wrap=read -Wl,--wrap=readdir
 tests_unit_test_mapping_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
 
+tests_unit_test_disks_SOURCES = tests/unit/test_disks.c $(unit_support)
+tests_unit_test_disks_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_disks_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=fdopendir
+tests_unit_test_disks_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
 tests_unit_test_dm_SOURCES = tests/unit/test_dm.c $(unit_support)
 tests_unit_test_dm_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_dm_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
@@ -229,6 +308,14 @@ tests_unit_test_dm_release_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=dm_get_next_target -Wl,--wrap=dm_task_destroy -Wl,--wrap=dm_task_update_nodes
 tests_unit_test_dm_release_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
 
+tests_unit_test_dm_suspend_SOURCES = tests/unit/test_dm_suspend.c $(unit_support)
+tests_unit_test_dm_suspend_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_dm_suspend_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=access -Wl,--wrap=dm_task_create -Wl,--wrap=dm_task_set_name \
+	-Wl,--wrap=dm_task_set_sector -Wl,--wrap=dm_task_set_message -Wl,--wrap=dm_task_run \
+	-Wl,--wrap=dm_task_get_errno -Wl,--wrap=dm_task_destroy
+tests_unit_test_dm_suspend_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
 tests_unit_test_driver_SOURCES = tests/unit/test_driver.c $(unit_support)
 tests_unit_test_driver_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_driver_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
@@ -241,11 +328,30 @@ tests_unit_test_plugin_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=poll -Wl,--wrap=read -Wl,--wrap=mlock -Wl,--wrap=memfd_create
 tests_unit_test_plugin_LDADD = libpxcore.a $(CMOCKA_LIBS)
 
+tests_unit_test_vital_SOURCES = tests/unit/test_vital.c $(unit_support)
+tests_unit_test_vital_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_vital_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=px_mount_device -Wl,--wrap=stat -Wl,--wrap=readdir -Wl,--wrap=openat \
+	-Wl,--wrap=getline -Wl,--wrap=__getdelim -Wl,--wrap=ferror
+tests_unit_test_vital_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_watched_SOURCES = tests/unit/test_watched.c src/cmd/watched.c $(unit_support)
+tests_unit_test_watched_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_watched_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_watched_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
 tests_unit_test_frame_SOURCES = tests/unit/test_frame.c $(unit_support)
 tests_unit_test_frame_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_frame_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=mmap -Wl,--wrap=poll -Wl,--wrap=read -Wl,--wrap=write
 tests_unit_test_frame_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_account_SOURCES = tests/unit/test_account.c $(unit_support)
+tests_unit_test_account_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_account_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=mmap -Wl,--wrap=BIO_new_mem_buf -Wl,--wrap=EVP_MD_CTX_new \
+	-Wl,--wrap=EVP_DigestSign
+tests_unit_test_account_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_acs_SOURCES = tests/unit/test_acs.c $(unit_support)
 tests_unit_test_acs_CPPFLAGS = $(unit_cppflags)
@@ -253,6 +359,33 @@ tests_unit_test_acs_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=mmap -Wl,--wrap=renameat -Wl,--wrap=unlinkat -Wl,--wrap=flock \
 	-Wl,--wrap=EVP_MD_CTX_new -Wl,--wrap=fdopendir -Wl,--wrap=px_now_ms
 tests_unit_test_acs_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_cloud_SOURCES = tests/unit/test_cloud.c $(unit_support)
+tests_unit_test_cloud_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_cloud_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=mmap
+tests_unit_test_cloud_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_sigv4_SOURCES = tests/unit/test_sigv4.c $(unit_support)
+tests_unit_test_sigv4_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_sigv4_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=mmap -Wl,--wrap=HMAC -Wl,--wrap=EVP_Digest
+tests_unit_test_sigv4_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_credentials_SOURCES = tests/unit/test_credentials.c $(unit_support)
+tests_unit_test_credentials_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_credentials_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=mmap
+tests_unit_test_credentials_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) \
+	$(CMOCKA_LIBS)
+
+tests_unit_test_persist_SOURCES = tests/unit/test_persist.c $(unit_support)
+tests_unit_test_persist_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_persist_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=mmap -Wl,--wrap=fsync -Wl,--wrap=flock -Wl,--wrap=openat \
+	-Wl,--wrap=renameat -Wl,--wrap=unlinkat -Wl,--wrap=poll -Wl,--wrap=geteuid \
+	-Wl,--wrap=access -Wl,--wrap=faccessat
+tests_unit_test_persist_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_stale_SOURCES = tests/unit/test_stale.c src/volume/stale.c $(unit_support)
 tests_unit_test_stale_CPPFLAGS = $(unit_cppflags)
@@ -264,7 +397,7 @@ tests_unit_test_store_SOURCES = tests/unit/test_store.c $(unit_support)
 tests_unit_test_store_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_store_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=px_child_start -Wl,--wrap=mmap -Wl,--wrap=flock -Wl,--wrap=renameat \
-	-Wl,--wrap=unlinkat
+	-Wl,--wrap=unlinkat -Wl,--wrap=px_account_sign
 tests_unit_test_store_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_turn_SOURCES = tests/unit/test_turn.c $(unit_support)

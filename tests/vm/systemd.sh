@@ -59,6 +59,29 @@ check_equal 'pxenc-fetch runs as the user pxenc' "$(awk '/^Uid/{print $2}' "/pro
 check_equal 'and its environment belongs to root' "$(stat -c %U "/proc/$fetch/environ")" root
 wait $waiting
 
+# The guard as a service, with the rights that its unit leaves it: a secret is deleted, and put back.
+secret=volumes/$(cryptsetup luksUUID $A)/1
+suspended() { grep -q "$1" /sys/block/dm-*/dm/suspended; }
+guard_said() { journalctl -q -u pxenc-guard | grep -qE -- "$1"; }
+check_equal 'pxenc-guard is there, and off' "$(systemctl is-enabled pxenc-guard)" disabled
+install -d /etc/systemd/system/pxenc-guard.service.d
+printf '[Service]\nExecStart=\nExecStart=/usr/sbin/pxenc guard --interval 2\n' >/etc/systemd/system/pxenc-guard.service.d/often.conf
+systemctl daemon-reload
+mount /mnt/a
+pxenc secrets get "$secret" >"$T_DIR/key"
+systemctl start pxenc-guard
+check 'started, it says so in the journal' wait_for 60 guard_said 'every 2 s'
+pxenc secrets delete "$secret" --force
+check 'it suspends the volume whose secret is deleted' wait_for 90 suspended 1
+check 'and says so' wait_for 60 guard_said 'is suspended: the store has its secret .* no more'
+pxenc secrets create "$secret" --value-file "$T_DIR/key"
+check 'it resumes it when the secret is back' wait_for 90 suspended 0
+check 'and says so, too' wait_for 60 guard_said 'is resumed'
+systemctl stop pxenc-guard
+check 'its stop leaves the volume as it is' mountpoint -q /mnt/a
+umount /mnt/a
+check 'which goes with its unmount, the guard having been there' wait_for 10 no_mappings
+
 userdel pxenc
 slow_fetch
 uid=$(awk '/^Uid/{print $2}' "/proc/$fetch/status")

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#ifndef PXENC_CMD_FORMAT_UNFINISHED_H
+#define PXENC_CMD_FORMAT_UNFINISHED_H
+
+#include "pxenc/session.h"
+#include "pxenc/status.h"
+
+/* A key that locks nothing would lie in the store for ever. */
+
+/* Deletes what lies at a path, if anything does. */
+enum px_status px_format_forget(struct px_session *session, const char *path) PX_MUST_CHECK;
+
+/* Deletes the key that an interrupted format of this device made, and no other's. */
+enum px_status px_format_clear(struct px_session *session, const char *device) PX_MUST_CHECK;
+
+#endif

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "pxenc/clock.h"
+#include "pxenc/cmd.h"
+#include "pxenc/log.h"
+#include "pxenc/path.h"
+#include "pxenc/peek.h"
+#include "pxenc/session.h"
+#include "suspend.h"
+#include "watched.h"
+
+/*
+ * A service that suspends the volumes whose secrets the store takes from this machine. What it
+ * knows is in its memory alone: what it suspended before it was started anew, or what somebody else
+ * suspended, it leaves as it is.
+ */
+
+#define INTERVAL_DEFAULT 60
+#define STEP_MS 2000 /* that one volume may hold up the others */
+
+struct guard {
+	struct px_watch watch;
+	bool deaf; /* the store could not be asked, which has been said */
+};
+
+/* What was said last while the store was asked: it is repeated once, not in each round. */
+static char heard[1024];
+
+static void hear(const char *line)
+{
+	const char *text = strstr(line, ": "); /* after the program's name */
+
+	snprintf(heard, sizeof(heard), "%s", text ? text + 2 : line);
+}
+
+static void ignore(const char *line)
+{
+	(void)line;
+}
+
+/* Which secret the volume's header names now; a disk that does not answer changes nothing. */
+static enum px_status learn_secret(const struct px_config *config, struct px_watched *watched)
+{
+	px_auto(free) char *path = NULL;
+	struct px_peek peek;
+	int r;
+
+	if (!watched->device || px_peek(watched->device, &peek) < 0)
+		return PX_OK;
+	watched->nameless = !*peek.secret || strcmp(peek.store, config->store) != 0;
+	if (watched->nameless)
+		return PX_OK;
+	r = px_path_join(config->base_path, peek.secret, &path);
+	if (r == 0)
+		r = px_watched_set_secret(watched, path);
+	return r == -ENOMEM ? px_nomem() : PX_OK;
+}
+
+static enum px_verdict verdict_of(enum px_status status)
+{
+	switch (status) {
+	case PX_OK:
+		return PX_VERDICT_GRANTED;
+	case PX_FORBIDDEN:
+		return PX_VERDICT_FORBIDDEN;
+	case PX_NO_SECRET:
+		return PX_VERDICT_GONE;
+	default:
+		return PX_VERDICT_NONE;
+	}
+}
+
+/* The verdict of another volume with the same secret, which has been asked for in this round. */
+static const struct px_watched *find_asked(const struct px_watch *watch, size_t before)
+{
+	for (size_t i = 0; i < before; i++)
+		if (watch->list[i].secret &&
+		    strcmp(watch->list[i].secret, watch->list[before].secret) == 0)
+			return &watch->list[i];
+	return NULL;
+}
+
+/* The value itself is not looked at, and gone when this returns. */
+static enum px_status ask_one(struct px_store *store, const char *secret)
+{
+	px_auto(secret) struct px_secret *value = NULL;
+
+	return px_store_get(store, secret, PX_GET_VERDICT, &value);
+}
+
+/*
+ * Asks for each secret once. Whatever is no verdict is returned, as what stands in the way of all
+ * the others as well, except an answer that cannot be trusted, which may be about one path.
+ */
+static enum px_status ask_all(struct px_watch *watch, struct px_store *store)
+{
+	enum px_status worst = PX_OK;
+
+	for (size_t i = 0; i < watch->count; i++)
+		watch->list[i].verdict = PX_VERDICT_NONE;
+	for (size_t i = 0; i < watch->count; i++) {
+		struct px_watched *watched = &watch->list[i];
+		const struct px_watched *same = watched->secret ? find_asked(watch, i) : NULL;
+		enum px_status st;
+
+		if (same)
+			watched->verdict = same->verdict;
+		if (same || !watched->secret)
+			continue;
+		st = ask_one(store, watched->secret);
+		watched->verdict = verdict_of(st);
+		if (st && watched->verdict == PX_VERDICT_NONE)
+			worst = st;
+		if (worst && worst != PX_UNTRUSTED)
+			return worst;
+	}
+	return worst;
+}
+
+/* The config is read anew each time, so that a login or a change of it takes effect. */
+static enum px_status ask(struct guard *guard)
+{
+	px_auto(config) struct px_config *config = NULL;
+	px_auto(store) struct px_store *store = NULL;
+	enum px_status st;
+
+	st = px_session_config(&config);
+	if (st)
+		return st;
+	for (size_t i = 0; i < guard->watch.count && !st; i++)
+		st = learn_secret(config, &guard->watch.list[i]);
+	/* Not for ever, since there are volumes to look at. */
+	if (!st)
+		st = px_store_new(
+			config,
+			px_deadline_in(config->timeout ? config->timeout : PX_TIMEOUT_DEFAULT),
+			&store);
+	return st ? st : ask_all(&guard->watch, store);
+}
+
+/* Once when it begins, and once when it is over. */
+static void tell_deafness(struct guard *guard, enum px_status st)
+{
+	if (st && !guard->deaf)
+		px_warn("the store gives no verdict, and nothing is suspended for that: %s", heard);
+	if (!st && guard->deaf)
+		px_say("the store gives verdicts again");
+	guard->deaf = st != PX_OK;
+}
+
+static void tell_nameless(struct px_watched *watched)
+{
+	if (watched->nameless && !watched->told)
+		px_warn("%s is not watched: its header names no secret of this store",
+			watched->name);
+	watched->told = watched->nameless;
+}
+
+static void tell_done(const struct px_watched *watched, enum px_step step)
+{
+	if (step == PX_STEP_RESUME)
+		px_say("%s is resumed: the store grants its secret '%s' again", watched->name,
+		       watched->secret);
+	else if (watched->verdict == PX_VERDICT_GONE)
+		px_say("%s is suspended: the store has its secret '%s' no more (404)",
+		       watched->name, watched->secret);
+	else
+		px_say("%s is suspended: the store refuses access to its secret '%s' (403)",
+		       watched->name, watched->secret);
+}
+
+static void finish(struct px_watched *watched, int status)
+{
+	enum px_step step = watched->doing;
+	bool worked = WIFEXITED(status) && WEXITSTATUS(status) == PX_OK;
+
+	watched->pid = 0;
+	watched->doing = PX_STEP_NONE;
+	if (worked)
+		tell_done(watched, step);
+	else if (!watched->complained)
+		px_warn("%s could not be %s, for which the store gives reason: it is tried again",
+			watched->name, step == PX_STEP_SUSPEND ? "suspended" : "resumed");
+	px_watched_done(watched, step, worked);
+}
+
+/* libcryptsetup wants a process for each volume, and a dead disk may keep it. */
+static void __attribute__((noreturn)) work(const struct px_watched *watched, enum px_step step)
+{
+	const struct px_options options = { .name = NULL };
+
+	if (watched->complained)
+		px_log_set_sink(ignore);
+	_exit((int)(step == PX_STEP_SUSPEND ? px_suspend(watched->name)
+					    : px_resume(watched->name, &options)));
+}
+
+/* Waits for a child, but not for long: one that is kept by a dead disk is looked at again later. */
+static void await(pid_t pid)
+{
+	px_auto(fd) int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd fd = { .fd = pidfd, .events = POLLIN };
+
+	poll(&fd, 1, STEP_MS);
+}
+
+static void look_after(struct px_watched *watched)
+{
+	int status;
+
+	if (watched->pid && waitpid(watched->pid, &status, WNOHANG) == watched->pid)
+		finish(watched, status);
+}
+
+static void start(struct px_watched *watched, enum px_step step)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		work(watched, step);
+	if (pid < 0) {
+		px_warn("no process to look after %s: %s", watched->name, strerror(errno));
+		return;
+	}
+	watched->pid = pid;
+	watched->doing = step;
+	await(pid);
+	look_after(watched);
+}
+
+static void act(struct px_watched *watched)
+{
+	enum px_step step = px_watched_judge(watched);
+
+	if (step != PX_STEP_NONE)
+		start(watched, step);
+}
+
+static int look(struct px_watch *watch)
+{
+	struct px_mapping *list = NULL;
+	size_t count = 0;
+	int r = px_mapping_list(&list, &count);
+
+	if (r == 0)
+		r = px_watch_update(watch, list, count);
+	px_mapping_list_free(&list, count);
+	return r;
+}
+
+static void go_round(struct guard *guard)
+{
+	enum px_status st;
+	int r;
+
+	for (size_t i = 0; i < guard->watch.count; i++)
+		look_after(&guard->watch.list[i]);
+	r = look(&guard->watch);
+	if (r < 0) {
+		px_warn("cannot look for mappings in /sys: %s", strerror(-r));
+		return;
+	}
+	if (guard->watch.count == 0)
+		return;
+	heard[0] = '\0';
+	px_log_set_sink(hear);
+	st = ask(guard);
+	px_log_set_sink(NULL);
+	tell_deafness(guard, st);
+	for (size_t i = 0; i < guard->watch.count; i++) {
+		tell_nameless(&guard->watch.list[i]);
+		if (!guard->watch.list[i].pid)
+			act(&guard->watch.list[i]);
+	}
+}
+
+static void __attribute__((noreturn)) stand_guard(unsigned int interval)
+{
+	struct guard guard = { .deaf = false };
+
+	px_say("the secrets of this machine's open volumes are asked for every %u s", interval);
+	for (;;) {
+		int64_t next = px_deadline_in(interval);
+
+		go_round(&guard);
+		poll(NULL, 0, px_deadline_left(next));
+	}
+}
+
+enum px_status px_cmd_guard(int argc, char **argv)
+{
+	static const struct option longs[] = { PX_COMMON_OPTIONS,
+					       { "interval", required_argument, NULL, 'i' },
+					       { NULL, 0, NULL, 0 } };
+	unsigned int interval = INTERVAL_DEFAULT;
+	enum px_status st;
+	int c;
+
+	while ((c = px_next_option("guard", argc, argv, "", longs)) != -1) {
+		st = c == 'i' ? px_parse_seconds(optarg, "--interval", &interval) : PX_USAGE;
+		if (st)
+			return st;
+	}
+	if (argc != optind || interval == 0)
+		return px_usage("guard");
+	stand_guard(interval);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#ifndef PXENC_CMD_SECRET_USE_H
+#define PXENC_CMD_SECRET_USE_H
+
+#include "pxenc/session.h"
+
+/*
+ * Whether anything would be cut off without a secret, and what: the volumes of this machine whose
+ * LUKS2 token names it, open or not; all that the cluster-wide key locks; the volume, wherever it
+ * is, whose own key or header backup it is. Only then is somebody asked, or --force wanted: else
+ * every script would say --force, and it would protect nothing.
+ */
+
+/* The words that go on "this deletes 'PATH', "; NULL: nothing is known of. full: as the store has
+ * the path. PX_KERNEL, PX_NOMEM, the store's failures. */
+enum px_status px_secret_use(const struct px_session *session, const char *full,
+			     char **ret_use) PX_MUST_CHECK;
+
+/* Asks whether to do this ("this deletes") to a secret, with what px_secret_use says of it. PX_OK
+ * without a question where that is nothing. PX_DECLINED. */
+enum px_status px_secret_confirm(const char *doing, const char *path) PX_MUST_CHECK;
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "watched.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define REFUSALS 2 /* in a row, before a volume is suspended */
+
+static void clear(struct px_watched *watched)
+{
+	free(watched->name);
+	free(watched->device);
+	free(watched->secret);
+	*watched = (struct px_watched){ .name = NULL };
+}
+
+static struct px_watched *find(const struct px_watch *watch, const char *name)
+{
+	for (size_t i = 0; i < watch->count; i++)
+		if (strcmp(watch->list[i].name, name) == 0)
+			return &watch->list[i];
+	return NULL;
+}
+
+static struct px_watched *add(struct px_watch *watch, const char *name)
+{
+	struct px_watched *larger =
+		reallocarray(watch->list, watch->count + 1, sizeof(*watch->list));
+	struct px_watched *watched;
+
+	if (!larger)
+		return NULL;
+	watch->list = larger;
+	watched = &larger[watch->count];
+	*watched = (struct px_watched){ .name = strdup(name) };
+	if (!watched->name)
+		return NULL;
+	watch->count++;
+	return watched;
+}
+
+static int set_device(struct px_watched *watched, const char *slave_name)
+{
+	char *device = NULL;
+
+	if (slave_name && asprintf(&device, "/dev/%s", slave_name) < 0)
+		return -ENOMEM;
+	free(watched->device);
+	watched->device = device;
+	return 0;
+}
+
+static int take(struct px_watch *watch, const struct px_mapping *mapping)
+{
+	struct px_watched *watched = find(watch, mapping->name);
+
+	if (!watched)
+		watched = add(watch, mapping->name);
+	if (!watched)
+		return -ENOMEM;
+	watched->present = true;
+	watched->suspended = mapping->suspended;
+	/* Somebody else has resumed it: from now on it is as any other. */
+	if (!watched->suspended && !watched->pid)
+		watched->ours = false;
+	return set_device(watched, mapping->slave_name);
+}
+
+static void drop_closed(struct px_watch *watch)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < watch->count; i++) {
+		struct px_watched *watched = &watch->list[i];
+
+		if (watched->present || watched->pid)
+			watch->list[kept++] = *watched;
+		else
+			clear(watched);
+	}
+	watch->count = kept;
+}
+
+int px_watch_update(struct px_watch *watch, const struct px_mapping *mappings, size_t count)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < watch->count; i++)
+		watch->list[i].present = false;
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = take(watch, &mappings[i]);
+	/* A list that was not taken in to its end says nothing about who is closed. */
+	if (r == 0)
+		drop_closed(watch);
+	return r;
+}
+
+int px_watched_set_secret(struct px_watched *watched, const char *secret)
+{
+	char *copy;
+
+	if (watched->secret && strcmp(watched->secret, secret) == 0)
+		return 0;
+	copy = strdup(secret);
+	if (!copy)
+		return -ENOMEM;
+	free(watched->secret);
+	watched->secret = copy;
+	watched->refusals = 0;
+	return 0;
+}
+
+enum px_step px_watched_judge(struct px_watched *watched)
+{
+	switch (watched->verdict) {
+	case PX_VERDICT_GRANTED:
+		watched->refusals = 0;
+		watched->complained = watched->complained && watched->suspended;
+		return watched->suspended && watched->ours ? PX_STEP_RESUME : PX_STEP_NONE;
+	case PX_VERDICT_FORBIDDEN:
+	case PX_VERDICT_GONE:
+		if (watched->refusals < REFUSALS)
+			watched->refusals++;
+		return !watched->suspended && watched->refusals == REFUSALS ? PX_STEP_SUSPEND
+									    : PX_STEP_NONE;
+	default:
+		return PX_STEP_NONE;
+	}
+}
+
+void px_watched_done(struct px_watched *watched, enum px_step step, bool worked)
+{
+	watched->complained = !worked;
+	if (worked)
+		watched->ours = step == PX_STEP_SUSPEND;
+}
+
+void px_watch_clear(struct px_watch *watch)
+{
+	for (size_t i = 0; i < watch->count; i++)
+		clear(&watch->list[i]);
+	free(watch->list);
+	*watch = (struct px_watch){ .list = NULL };
+}

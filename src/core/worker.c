@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "pxenc/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+/* Closes what lies above standard error, but for two of them; -1 is none. */
+static void close_others(int a, int b)
+{
+	int low = a < b ? a : b, high = a < b ? b : a;
+	int next = STDERR_FILENO + 1;
+
+	if (low >= next) {
+		if (low > next)
+			close_range((unsigned int)next, (unsigned int)low - 1, 0);
+		next = low + 1;
+	}
+	if (high > next)
+		close_range((unsigned int)next, (unsigned int)high - 1, 0);
+	close_range((unsigned int)(high >= next ? high + 1 : next), ~0U, 0);
+}
+
+/* Whoever reads what the program prints must not wait for a process that a dead disk holds. */
+static int let_go_of_output(void)
+{
+	int null = open("/dev/null", O_RDWR);
+	bool fine = null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(null, STDOUT_FILENO) >= 0;
+
+	if (null > STDERR_FILENO)
+		close(null);
+	return fine ? 0 : -errno;
+}
+
+static void __attribute__((noreturn))
+run(void (*work)(void *arg, int in, int to), void *arg, int in, int to, pid_t parent)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent || let_go_of_output() < 0)
+		_exit(EXIT_FAILURE);
+	close_others(in, to);
+	work(arg, in, to);
+	_exit(EXIT_SUCCESS);
+}
+
+int px_worker_start(void (*work)(void *arg, int in, int to), void *arg, int in,
+		    struct px_worker *ret_worker)
+{
+	pid_t pid, parent = getpid();
+	int ends[2], r;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0)
+		run(work, arg, in, ends[1], parent);
+	r = pid < 0 ? -errno : 0;
+	close(ends[1]);
+	if (r < 0)
+		close(ends[0]);
+	else
+		*ret_worker = (struct px_worker){ .pid = pid, .from = ends[0] };
+	return r;
+}
+
+/* "PID (NAME) STATE …", where the name may hold anything. */
+bool px_worker_is_running(const struct px_worker *worker)
+{
+	px_auto(fd) int fd = -1;
+	char path[32], text[256];
+	const char *name_end;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)worker->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+	text[n > 0 ? n : 0] = '\0';
+	name_end = strrchr(text, ')');
+	return name_end && strncmp(name_end, ") R", 3) == 0;
+}
+
+void px_worker_end(struct px_worker *worker)
+{
+	px_fd_cleanup(&worker->from);
+	while (worker->pid > 0 && waitpid(worker->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	*worker = PX_WORKER_NONE;
+}
+
+void px_worker_kill(struct px_worker *worker)
+{
+	px_fd_cleanup(&worker->from);
+	if (worker->pid > 0) {
+		kill(worker->pid, SIGKILL);
+		waitpid(worker->pid, NULL, WNOHANG);
+	}
+	*worker = PX_WORKER_NONE;
+}

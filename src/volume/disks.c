@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "pxenc/disks.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "pxenc/strv.h"
+
+static inline void px_dir_cleanup(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+/* A directory relative to `at`. NULL with errno. */
+static DIR *open_dir(int at, const char *name)
+{
+	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+
+	if (!dir && fd >= 0)
+		close(fd);
+	return dir;
+}
+
+/* The first bytes of an attribute; "" when it cannot be read. */
+static void read_attribute(int at, const char *name, char *text, size_t size)
+{
+	px_auto(fd) int fd = openat(at, name, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, text, size - 1) : 0;
+
+	text[n > 0 ? n : 0] = '\0';
+}
+
+/* RAM disks, floppies and optical drives. */
+static bool is_unfit(const char *name)
+{
+	static const char *const kinds[] = { "ram", "zram", "fd", "sr" };
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		size_t len = strlen(kinds[i]);
+
+		if (strncmp(name, kinds[i], len) == 0 && name[len] >= '0' && name[len] <= '9')
+			return true;
+	}
+	return false;
+}
+
+static bool is_empty(int disk)
+{
+	char size[32];
+
+	read_attribute(disk, "size", size, sizeof(size));
+	return size[0] == '\0' || size[0] == '0';
+}
+
+/* Whether something else than a LUKS mapping lies on it. */
+static bool is_part_of_another(int disk)
+{
+	static const char luks[] = "CRYPT-LUKS";
+	px_auto(dir) DIR *holders = open_dir(disk, "holders");
+	const struct dirent *entry;
+
+	while (holders && (entry = readdir(holders))) {
+		char name[NAME_MAX + 9], uuid[sizeof(luks)];
+
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(name, sizeof(name), "%s/dm/uuid", entry->d_name);
+		read_attribute(dirfd(holders), name, uuid, sizeof(uuid));
+		if (strcmp(uuid, luks) != 0)
+			return true;
+	}
+	return false;
+}
+
+static bool may_carry(int root, const char *name)
+{
+	px_auto(fd) int disk = openat(root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return disk >= 0 && !is_unfit(name) && !is_empty(disk) && !is_part_of_another(disk);
+}
+
+/* In sysfs's names '!' stands for '/'. */
+static int add(const char *name, char ***devices)
+{
+	px_auto(free) char *path = NULL;
+
+	if (asprintf(&path, "/dev/%s", name) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	for (char *c = strchr(path, '!'); c; c = strchr(c, '!'))
+		*c = '/';
+	return px_strv_add(devices, path);
+}
+
+static int collect(DIR *root, char ***devices)
+{
+	const struct dirent *entry;
+	int r = 0;
+
+	while (r == 0 && (entry = readdir(root)))
+		if (entry->d_name[0] != '.' && may_carry(dirfd(root), entry->d_name))
+			r = add(entry->d_name, devices);
+	return r;
+}
+
+int px_disks_list(const char *root, char ***ret_devices)
+{
+	px_auto(dir) DIR *dir = open_dir(AT_FDCWD, root);
+	char **devices = calloc(1, sizeof(*devices));
+	int r = -ENOMEM;
+
+	if (devices)
+		r = dir ? collect(dir, &devices) : -errno;
+	if (r < 0) {
+		px_strv_free(&devices);
+		return r;
+	}
+	px_strv_sort(devices);
+	*ret_devices = devices;
+	return 0;
+}

@@ -1,0 +1,101 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+# enroll and rotate, killed at every system call that changes anything, and the store gone at every
+# request. Whatever the point: the volume opens with what the store holds (or, before an enroll is
+# done, as it did before it), and the same command ends clean.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+# Headers are written through to the disk, of which there is no need here.
+[ ! -w /dev/shm ] || export TMPDIR=/dev/shm
+T_DIR=$(mktemp -d)
+# shellcheck source=../lib.sh
+. tests/lib.sh
+# shellcheck source=../tools/kill-sweep.sh
+. tests/tools/kill-sweep.sh
+trap 'dcosd_stop main; rm -rf "$T_DIR"' EXIT
+export PATH=$PATH:/usr/sbin:/sbin
+
+t_own_run_dir
+export PXENC_CONFIG=$T_DIR/config.json
+IMAGE=$T_DIR/image
+
+setup() {
+    bash tests/dcosd/certs.sh "$T_DIR/certs" || return 1
+    dcosd_start main 127.0.0.1:0 --user u:p --grant 'u:dcos:secrets:default:/*:full' \
+        --grant 'u:dcos:secrets:list:default:/*:read' || return 1
+    T_TIMEOUT=60 write_config "$PXENC_CONFIG" cluster_url "\"$DCOSD_URL_main\"" ca_cert_file "\"$T_DIR/certs/ca.crt\""
+    sed 's/"timeout": 60/"timeout": 2/' "$PXENC_CONFIG" >"$T_DIR/hasty.json" && chmod 600 "$T_DIR/hasty.json"
+    printf p | pxenc secrets dcos login --username u --password-stdin || return 1
+    pxenc secrets create cluster --generate
+    printf 'by hand' >"$T_DIR/passphrase"
+}
+
+header() { cryptsetup luksDump --dump-json-metadata "$IMAGE"; }
+token() { header | jq -c '.tokens[] | select(.type == "pxenc")'; }
+slots() { header | jq -r '.keyslots | keys | join(" ")'; }
+own_keys() { pxenc secrets list volumes; }
+by_hand() { cryptsetup open --test-passphrase --key-file "$T_DIR/passphrase" "$IMAGE"; }
+
+# It opens, and once it is finished nothing is under way and nothing left over: as many keyslots as
+# there are to be, and of its own keys in the store those alone that are known.
+# shellcheck disable=SC2053  # NAMED is a pattern
+rotated() {
+    local named
+    pxenc open --test "$IMAGE" || return 1
+    [ "$1" = finished ] || return 0
+    named=$(token | jq -r .secret)
+    echo "token: $(token); keyslots: $(slots); keys: $(own_keys | tr '\n' ' ')"
+    [ "$(token | jq -c '[has("next"), has("old"), has("reencrypt")]')" = '[false,false,false]' ] &&
+        [ "$(slots | wc -w)" = "$SLOTS" ] && [[ $named = $NAMED ]] &&
+        ! own_keys | grep -vxF "${named#volumes/}" | grep -qvxE "$KNOWN"
+}
+rotate_again() { "${AGAIN[@]}"; }
+
+# A key that an interrupted enroll put into the store, and that no keyslot has, may be that of a
+# clone, so it stays: the next enroll names it.
+enrolled() {
+    local KNOWN=none SLOTS=2 NAMED='volumes/*/[12]'
+    by_hand || return 1
+    if [ -z "$(token)" ]; then
+        [ "$1" = killed ]
+        return
+    fi
+    ! grep -q 'opens no keyslot.*delete it' "$T_DIR/again" || KNOWN='.*/1'
+    rotated "$1"
+}
+# Once more, unless it is done: then it says so.
+enroll_again() {
+    : >"$T_DIR/again"
+    [ -n "$(token)" ] || "${AGAIN[@]}" 2>"$T_DIR/again"
+}
+
+# key_sweep NAME CHECK FINISH COMMAND…
+key_sweep() {
+    local name=$1 check=$2 finish=$3
+    shift 3
+    AGAIN=("$@")
+    sweep_save "$IMAGE"
+    sweep "$name" "$check" "$finish" -- "$@"
+    sweep_store "$name" "$check" "$finish" -- env PXENC_CONFIG="$T_DIR/hasty.json" "$@"
+    sweep_figure "$name"
+    sweep_restore
+}
+
+setup || exit 1
+truncate -s 20M "$IMAGE"
+cryptsetup -q luksFormat --pbkdf pbkdf2 --pbkdf-force-iterations 1000 "$IMAGE" "$T_DIR/passphrase"
+key_sweep enroll enrolled enroll_again pxenc enroll "$IMAGE" --key-file "$T_DIR/passphrase"
+
+rm "$IMAGE"
+truncate -s 20M "$IMAGE"
+pxenc format "$IMAGE" --generate >/dev/null
+# A run that was killed when its work was done is followed by another rotation.
+SLOTS=1 NAMED='volumes/*/[123]' KNOWN=none
+key_sweep rotate rotated rotate_again pxenc rotate "$IMAGE"
+KNOWN=".*/[12]"
+key_sweep 'rotate --keep-old' rotated rotate_again pxenc rotate "$IMAGE" --keep-old
+NAMED=cluster KNOWN=none
+key_sweep 'rotate --secret' rotated rotate_again pxenc rotate "$IMAGE" --secret cluster
+NAMED='volumes/*/[123]'
+key_sweep 'rotate --reencrypt' rotated rotate_again pxenc rotate "$IMAGE" --reencrypt
+t_done

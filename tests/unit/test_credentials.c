@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "support.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "pxenc/clock.h"
+#include "pxenc/credentials.h"
+#include "pxenc/frame.h"
+#include "pxenc/places.h"
+
+static struct fault no_mmap;
+static const char *credstore;
+
+void *__real_mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset);
+void *__wrap_mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset);
+
+void *__wrap_mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset)
+{
+	if (fault_hits(&no_mmap))
+		return MAP_FAILED;
+	return __real_mmap(address, size, protection, flags, fd, offset);
+}
+
+const char *px_place_credstore(void)
+{
+	return credstore;
+}
+
+const char *px_place_credstore_encrypted(void)
+{
+	return credstore;
+}
+
+const char *px_place_systemd_creds(void)
+{
+	return "/nowhere/systemd-creds";
+}
+
+static int begin(void **state)
+{
+	credstore = "/nowhere";
+	unsetenv("CREDENTIALS_DIRECTORY");
+	return temp_dir_make(state);
+}
+
+static void check_secret(const struct px_secret *secret, const char *text)
+{
+	assert_int_equal(px_secret_len(secret), strlen(text));
+	assert_memory_equal(px_secret_bytes(secret), text, strlen(text));
+}
+
+static struct px_config config_with(const char *username_file, const char *password_file)
+{
+	struct px_config config = { .timeout = 1 };
+
+	config.username_file = username_file ? strdup(username_file) : NULL;
+	config.password_file = password_file ? strdup(password_file) : NULL;
+	return config;
+}
+
+static void clear_config(struct px_config *config)
+{
+	free(config->username_file);
+	free(config->password_file);
+	free(config->service_account_file);
+}
+
+#define auto_config __attribute__((cleanup(clear_config))) struct px_config
+
+TEST(the_user_name_comes_from_its_file)
+{
+	auto_config config = config_with(temp_text("username", "portworx\n", 0644), NULL);
+	px_auto(free) char *uid = NULL;
+
+	setenv("DCOS_SECRETS_USERNAME", "other", 1);
+	assert_ok(px_login_uid(&config, &uid));
+	assert_string_equal(uid, "portworx");
+	unsetenv("DCOS_SECRETS_USERNAME");
+}
+
+TEST(or_else_from_the_environment)
+{
+	auto_config config = config_with(NULL, NULL);
+	px_auto(free) char *uid = NULL;
+
+	setenv("DCOS_SECRETS_USERNAME", "portworx", 1);
+	assert_ok(px_login_uid(&config, &uid));
+	assert_string_equal(uid, "portworx");
+	unsetenv("DCOS_SECRETS_USERNAME");
+}
+
+TEST(without_either_there_is_no_user)
+{
+	auto_config config = config_with(NULL, NULL);
+	char *uid = (char *)"untouched";
+
+	unsetenv("DCOS_SECRETS_USERNAME");
+	assert_ok(px_login_uid(&config, &uid));
+	assert_null(uid);
+	setenv("DCOS_SECRETS_USERNAME", "", 1);
+	assert_ok(px_login_uid(&config, &uid));
+	assert_null(uid);
+}
+
+TEST(a_user_name_that_is_no_line_of_text_is_refused)
+{
+	auto_config two_lines = config_with(temp_text("two", "a\nb\n", 0600), NULL);
+	auto_config empty = config_with(temp_text("empty", "\n", 0600), NULL);
+	auto_config missing = config_with(temp_path("missing"), NULL);
+	auto_config none = config_with(NULL, NULL);
+	char longest[PX_UID_MAX + 2];
+	char *uid;
+
+	assert_fails(PX_USAGE, px_login_uid(&two_lines, &uid), "control character", "two");
+	assert_fails(PX_USAGE, px_login_uid(&empty, &uid), "empty");
+	assert_fails(PX_USAGE, px_login_uid(&missing, &uid), "missing");
+	memset(longest, 'u', sizeof(longest));
+	longest[PX_UID_MAX + 1] = '\0';
+	setenv("DCOS_SECRETS_USERNAME", longest, 1);
+	assert_fails(PX_USAGE, px_login_uid(&none, &uid), "256", "DCOS_SECRETS_USERNAME");
+	unsetenv("DCOS_SECRETS_USERNAME");
+}
+
+TEST(the_password_comes_from_its_file_without_the_newline)
+{
+	auto_config config = config_with(temp_text("username", "u\n", 0644),
+					 temp_text("password", "secret\n", 0600));
+	px_auto(account) struct px_account account = { .uid = NULL };
+
+	assert_ok(px_login_account(&config, PX_FOREVER, &account));
+	assert_string_equal(account.uid, "u");
+	assert_null(account.private_key);
+	check_secret(account.password, "secret");
+}
+
+TEST(a_password_file_that_others_can_read_is_refused)
+{
+	auto_config config = config_with(temp_text("username", "u\n", 0644),
+					 temp_text("password", "secret\n", 0644));
+	struct px_account account;
+
+	assert_fails(PX_USAGE, px_login_account(&config, PX_FOREVER, &account), "chmod");
+}
+
+TEST(a_password_that_is_nowhere_is_asked_for)
+{
+	auto_config config = config_with(temp_text("username", "u\n", 0644), NULL);
+	struct px_account account;
+
+	assert_fails(PX_USAGE, px_login_account(&config, PX_FOREVER, &account), "password_file",
+		     "DCOS_SECRETS_PASSWORD");
+}
+
+TEST(a_password_without_a_user_name_is_of_no_use)
+{
+	auto_config config = config_with(NULL, temp_text("password", "secret\n", 0600));
+	struct px_account account;
+
+	unsetenv("DCOS_SECRETS_USERNAME");
+	assert_fails(PX_USAGE, px_login_account(&config, PX_FOREVER, &account), "username_file",
+		     "DCOS_SECRETS_USERNAME");
+}
+
+TEST(a_password_in_the_environment_is_taken_out_of_it)
+{
+	auto_config config = config_with(NULL, NULL);
+	px_auto(account) struct px_account account = { .uid = NULL }, again = { .uid = NULL };
+	char *where;
+
+	setenv("DCOS_SECRETS_USERNAME", "u", 1);
+
+	setenv("DCOS_SECRETS_PASSWORD", "from outside", 1);
+	where = getenv("DCOS_SECRETS_PASSWORD");
+	assert_ok(px_login_hide_password());
+	assert_memory_equal(where, "\0\0\0\0\0\0\0\0\0\0\0", 12);
+	assert_ok(px_login_account(&config, PX_FOREVER, &account));
+	check_secret(account.password, "from outside");
+	assert_ok(px_login_hide_password());
+	assert_ok(px_login_account(&config, PX_FOREVER, &again));
+	check_secret(again.password, "from outside");
+	unsetenv("DCOS_SECRETS_USERNAME");
+}
+
+TEST(a_password_in_the_environment_needs_locked_memory)
+{
+	auto_config config = config_with(NULL, NULL);
+	struct px_account account;
+
+	setenv("DCOS_SECRETS_USERNAME", "u", 1);
+	setenv("DCOS_SECRETS_PASSWORD", "again", 1);
+	no_mmap = (struct fault){ .times = 1, .error = ENOMEM };
+	assert_fails(PX_NOMEM, px_login_hide_password(), "out of memory");
+	assert_ok(px_login_hide_password());
+	no_mmap = (struct fault){ .times = 1, .error = ENOMEM };
+	assert_fails(PX_NOMEM, px_login_account(&config, PX_FOREVER, &account), "out of memory");
+	unsetenv("DCOS_SECRETS_USERNAME");
+}
+
+static int get_uid(void *arg)
+{
+	px_auto(free) char *uid = NULL;
+
+	return (int)px_login_uid(arg, &uid);
+}
+
+TEST(a_user_name_needs_memory)
+{
+	auto_config none = config_with(NULL, NULL);
+	auto_config file = config_with(temp_text("username", "u\n", 0600), NULL);
+
+	setenv("DCOS_SECRETS_USERNAME", "u", 1);
+	each_allocation_may_fail(get_uid, &none, PX_NOMEM);
+	each_allocation_may_fail(get_uid, &file, PX_NOMEM);
+	unsetenv("DCOS_SECRETS_USERNAME");
+}
+
+TEST(a_password_file_has_an_identity_that_changes_when_it_is_mended)
+{
+	auto_config config = config_with(NULL, temp_text("password", "one\n", 0600));
+	auto_config none = config_with(NULL, NULL);
+	auto_config missing = config_with(NULL, temp_path("missing"));
+	uint8_t before[PX_LOGIN_SOURCE_MAX], after[PX_LOGIN_SOURCE_MAX];
+	size_t len;
+
+	len = px_login_source(&config, before);
+	assert_int_equal(px_login_source(&config, after), len);
+	assert_memory_equal(before, after, len);
+	temp_text("password", "three\n", 0600);
+	assert_int_equal(px_login_source(&config, after), len);
+	assert_memory_not_equal(before, after, len);
+	assert_int_equal(px_login_source(&none, after), 0);
+	assert_int_equal(px_login_source(&missing, after), 0);
+}
+
+/* A service account. */
+
+#define SERVICE "{\"uid\":\"svc\",\"private_key\":\"PEM\",\"scheme\":\"RS256\"}\n"
+
+static struct px_config service_config(mode_t mode)
+{
+	struct px_config config = { .timeout = 1 };
+
+	config.service_account_file = strdup(temp_text("service.json", SERVICE, mode));
+	return config;
+}
+
+TEST(a_service_account_comes_from_its_file)
+{
+	auto_config config = service_config(0600);
+	px_auto(account) struct px_account account = { .uid = NULL };
+	px_auto(free) char *uid = NULL;
+
+	setenv("DCOS_SECRETS_USERNAME", "other", 1);
+	assert_int_equal(px_credentials_which(&config), PX_CREDENTIALS_SERVICE);
+	assert_ok(px_login_uid(&config, &uid));
+	assert_string_equal(uid, "svc");
+	assert_ok(px_login_account(&config, PX_FOREVER, &account));
+	assert_string_equal(account.uid, "svc");
+	check_secret(account.private_key, "PEM");
+	assert_null(account.password);
+	unsetenv("DCOS_SECRETS_USERNAME");
+}
+
+TEST(a_service_account_file_that_others_can_read_is_refused)
+{
+	auto_config config = service_config(0640);
+	struct px_account account;
+	char *uid;
+
+	assert_fails(PX_USAGE, px_login_uid(&config, &uid), "service_account_file", "chmod");
+	assert_fails(PX_USAGE, px_login_account(&config, PX_FOREVER, &account), "chmod");
+}
+
+TEST(a_service_account_file_has_an_identity_as_a_password_file_has)
+{
+	auto_config config = service_config(0600);
+	uint8_t before[PX_LOGIN_SOURCE_MAX], after[PX_LOGIN_SOURCE_MAX];
+	size_t len = px_login_source(&config, before);
+
+	assert_true(len > 0);
+	temp_text("service.json", SERVICE " ", 0600);
+	assert_int_equal(px_login_source(&config, after), len);
+	assert_memory_not_equal(before, after, len);
+}
+
+/* A login that was kept, as systemd hands it to a unit. */
+
+static void hand_over(const char *text)
+{
+	temp_file("pxenc.login", text, strlen(text), 0400);
+	setenv("CREDENTIALS_DIRECTORY", temp_path(""), 1);
+}
+
+TEST(a_kept_login_comes_after_the_config_and_before_the_environment)
+{
+	auto_config none = config_with(NULL, NULL);
+	auto_config user = config_with(temp_text("username", "u\n", 0644), NULL);
+	auto_config password = config_with(NULL, temp_text("password", "p\n", 0600));
+	auto_config service = service_config(0600);
+	px_auto(account) struct px_account account = { .uid = NULL };
+	uint8_t source[PX_LOGIN_SOURCE_MAX];
+	char *uid = (char *)"untouched";
+
+	setenv("DCOS_SECRETS_USERNAME", "variable", 1);
+	assert_int_equal(px_credentials_which(&none), PX_CREDENTIALS_VARIABLE);
+	hand_over("{\"uid\":\"kept\",\"password\":\"p\"}");
+	assert_int_equal(px_credentials_which(&none), PX_CREDENTIALS_KEPT);
+	assert_int_equal(px_credentials_which(&user), PX_CREDENTIALS_USER);
+	assert_int_equal(px_credentials_which(&password), PX_CREDENTIALS_USER);
+	assert_int_equal(px_credentials_which(&service), PX_CREDENTIALS_SERVICE);
+	assert_ok(px_login_uid(&none, &uid));
+	assert_null(uid);
+	assert_ok(px_login_account(&none, PX_FOREVER, &account));
+	assert_string_equal(account.uid, "kept");
+	assert_true(px_login_source(&none, source) > 0);
+	unsetenv("DCOS_SECRETS_USERNAME");
+}
+
+#define in_dir(test) cmocka_unit_test_setup_teardown(test, begin, temp_dir_remove)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		in_dir(the_user_name_comes_from_its_file),
+		in_dir(or_else_from_the_environment),
+		in_dir(without_either_there_is_no_user),
+		in_dir(a_user_name_that_is_no_line_of_text_is_refused),
+		in_dir(the_password_comes_from_its_file_without_the_newline),
+		in_dir(a_password_file_that_others_can_read_is_refused),
+		in_dir(a_password_that_is_nowhere_is_asked_for),
+		in_dir(a_password_without_a_user_name_is_of_no_use),
+		in_dir(a_password_in_the_environment_is_taken_out_of_it),
+		in_dir(a_password_in_the_environment_needs_locked_memory),
+		in_dir(a_user_name_needs_memory),
+		in_dir(a_password_file_has_an_identity_that_changes_when_it_is_mended),
+		in_dir(a_service_account_comes_from_its_file),
+		in_dir(a_service_account_file_that_others_can_read_is_refused),
+		in_dir(a_service_account_file_has_an_identity_as_a_password_file_has),
+		in_dir(a_kept_login_comes_after_the_config_and_before_the_environment),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

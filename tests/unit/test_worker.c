@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "support.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "pxenc/worker.h"
+
+static struct fault no_fork, no_pipe;
+
+pid_t __real_fork(void);
+pid_t __wrap_fork(void);
+pid_t __wrap___gcov_fork(void);
+int __real_pipe2(int ends[2], int flags);
+int __wrap_pipe2(int ends[2], int flags);
+
+pid_t __wrap_fork(void)
+{
+	return fault_hits(&no_fork) ? -1 : __real_fork();
+}
+
+/* What gcc makes of fork with --coverage. */
+pid_t __wrap___gcov_fork(void)
+{
+	return __wrap_fork();
+}
+
+int __wrap_pipe2(int ends[2], int flags)
+{
+	return fault_hits(&no_pipe) ? -1 : __real_pipe2(ends, flags);
+}
+
+/* The numbers of the descriptors that are open, but for the one that looks. */
+static int count_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int count = -1; /* that one */
+
+	while (dir && readdir(dir))
+		count++;
+	closedir(dir);
+	return count - 2; /* . and .. */
+}
+
+static void say(int to, int number)
+{
+	if (write(to, &number, sizeof(number)) < 0)
+		_exit(1);
+}
+
+static void double_it(void *arg, int in, int to)
+{
+	(void)in;
+	say(to, 2 * *(const int *)arg);
+}
+
+static void count_mine(void *arg, int in, int to)
+{
+	(void)arg;
+	(void)in;
+	say(to, count_descriptors());
+}
+
+static void pass_on(void *arg, int in, int to)
+{
+	int number = 0;
+
+	(void)arg;
+	if (read(in, &number, sizeof(number)) == sizeof(number))
+		say(to, number);
+}
+
+static void hang(void *arg, int in, int to)
+{
+	(void)arg;
+	(void)in;
+	say(to, 1);
+	for (;;)
+		pause();
+}
+
+static void work_hard(void *arg, int in, int to)
+{
+	volatile unsigned int n;
+
+	(void)arg;
+	(void)in;
+	say(to, 1);
+	for (n = 0;; n++)
+		;
+}
+
+static int hear(const struct px_worker *worker)
+{
+	int number = -1;
+
+	return read(worker->from, &number, sizeof(number)) == sizeof(number) ? number : -1;
+}
+
+static void assert_none(const struct px_worker *worker)
+{
+	assert_int_equal(worker->pid, 0);
+	assert_int_equal(worker->from, -1);
+}
+
+TEST(a_function_runs_in_a_process_of_its_own)
+{
+	struct px_worker worker = PX_WORKER_NONE;
+	int number = 21, before = count_descriptors();
+	pid_t pid;
+
+	assert_int_equal(px_worker_start(double_it, &number, -1, &worker), 0);
+	pid = worker.pid;
+	assert_int_equal(hear(&worker), 42);
+	px_worker_end(&worker);
+	assert_none(&worker);
+	assert_int_equal(waitpid(pid, NULL, 0), -1);
+	assert_int_equal(count_descriptors(), before);
+	px_worker_end(&worker);
+}
+
+TEST(it_has_no_descriptor_but_the_standard_ones_and_its_own)
+{
+	struct px_worker worker = PX_WORKER_NONE;
+	int low = open("/dev/null", O_RDONLY), in = open("/dev/null", O_RDONLY);
+	int high = fcntl(in, F_DUPFD, 100);
+
+	assert_int_equal(px_worker_start(count_mine, NULL, -1, &worker), 0);
+	assert_int_equal(hear(&worker), 4);
+	px_worker_end(&worker);
+	assert_int_equal(px_worker_start(count_mine, NULL, in, &worker), 0);
+	assert_int_equal(hear(&worker), 5);
+	px_worker_end(&worker);
+	assert_int_equal(px_worker_start(count_mine, NULL, high, &worker), 0);
+	assert_int_equal(hear(&worker), 5);
+	px_worker_end(&worker);
+	close(low);
+	close(in);
+	close(high);
+}
+
+/* The reader of our output, who waits for its end. */
+TEST(it_does_not_keep_our_output_open)
+{
+	struct px_worker worker = PX_WORKER_NONE;
+	int ends[2], out = dup(STDOUT_FILENO);
+	char byte;
+
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(dup2(ends[1], STDOUT_FILENO), STDOUT_FILENO);
+	close(ends[1]);
+	assert_int_equal(px_worker_start(hang, NULL, -1, &worker), 0);
+	assert_int_equal(hear(&worker), 1);
+	assert_int_equal(dup2(out, STDOUT_FILENO), STDOUT_FILENO);
+	assert_int_equal(read(ends[0], &byte, 1), 0);
+	px_worker_kill(&worker);
+	close(ends[0]);
+	close(out);
+}
+
+TEST(what_it_is_to_read_stays_the_callers)
+{
+	struct px_worker worker = PX_WORKER_NONE;
+	int ends[2], number = 7;
+
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], &number, sizeof(number)), sizeof(number));
+	assert_int_equal(px_worker_start(pass_on, NULL, ends[0], &worker), 0);
+	assert_int_equal(hear(&worker), 7);
+	px_worker_end(&worker);
+	assert_int_equal(close(ends[0]), 0);
+	close(ends[1]);
+}
+
+TEST(one_that_hangs_is_killed)
+{
+	struct px_worker worker = PX_WORKER_NONE;
+	pid_t pid;
+
+	assert_int_equal(px_worker_start(hang, NULL, -1, &worker), 0);
+	pid = worker.pid;
+	assert_int_equal(hear(&worker), 1);
+	px_worker_kill(&worker);
+	assert_none(&worker);
+	/* Reaped already, or now. */
+	waitpid(pid, NULL, 0);
+	assert_int_equal(kill(pid, 0), -1);
+	px_worker_kill(&worker);
+}
+
+TEST(one_that_works_is_told_from_one_that_waits)
+{
+	const struct timespec moment = { .tv_nsec = 20000000 };
+	struct px_worker worker = PX_WORKER_NONE;
+	int tries;
+
+	assert_int_equal(px_worker_start(work_hard, NULL, -1, &worker), 0);
+	assert_int_equal(hear(&worker), 1);
+	assert_true(px_worker_is_running(&worker));
+	px_worker_kill(&worker);
+	assert_int_equal(px_worker_start(hang, NULL, -1, &worker), 0);
+	assert_int_equal(hear(&worker), 1);
+	for (tries = 0; tries < 500 && px_worker_is_running(&worker); tries++)
+		nanosleep(&moment, NULL);
+	assert_false(px_worker_is_running(&worker));
+	px_worker_kill(&worker);
+	assert_false(px_worker_is_running(&(struct px_worker){ .pid = 1 << 30 }));
+}
+
+TEST(a_process_that_cannot_be_started_leaves_nothing)
+{
+	struct px_worker worker = PX_WORKER_NONE;
+	int before = count_descriptors();
+
+	no_fork = (struct fault){ .times = 1, .error = EAGAIN };
+	assert_int_equal(px_worker_start(hang, NULL, -1, &worker), -EAGAIN);
+	no_pipe = (struct fault){ .times = 1, .error = EMFILE };
+	assert_int_equal(px_worker_start(hang, NULL, -1, &worker), -EMFILE);
+	assert_none(&worker);
+	assert_int_equal(count_descriptors(), before);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_function_runs_in_a_process_of_its_own),
+		cmocka_unit_test(it_has_no_descriptor_but_the_standard_ones_and_its_own),
+		cmocka_unit_test(it_does_not_keep_our_output_open),
+		cmocka_unit_test(what_it_is_to_read_stays_the_callers),
+		cmocka_unit_test(one_that_hangs_is_killed),
+		cmocka_unit_test(one_that_works_is_told_from_one_that_waits),
+		cmocka_unit_test(a_process_that_cannot_be_started_leaves_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,133 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+# Many volumes on real dm-crypt: open --all, one of them dead, and that nothing is left behind by
+# opening and closing again and again. Runs inside scripts/vm, with the disk of many-disk.sh.
+set -u
+here=$(dirname "$0")
+T_DIR=$(mktemp -d)
+export T_TIMEOUT=75 # the emulated machine may be slow
+# shellcheck source=../lib.sh
+. "$here/lib.sh"
+export PATH=$PATH:/usr/sbin:/sbin
+
+DISK=/dev/vdb
+HALF=100 # volumes: there are two sets of them, one that dies, and one for the cycles
+CYCLES=25
+DEAD=$((2 * HALF)) OWN=$((2 * HALF + 1))
+
+partition() { echo "$DISK$(($1 + 1))"; }
+
+# Every so many MiB a partition, all at once.
+partitions() {
+    local i
+    {
+        printf 'label: gpt\ntable-length: %d\n' $((OWN + 1))
+        for ((i = 0; i <= OWN; i++)); do echo "start=$((i * 20 + 1))MiB, size=20MiB"; done
+    } | sfdisk --quiet --no-tell-kernel "$DISK" && blockdev --rereadpt "$DISK" && udevadm settle
+}
+
+setup() {
+    local secret secrets=() i
+    bash "$here/certs.sh" "$T_DIR/certs"
+    while read -r secret; do secrets+=(--secret "base/$secret"); done <"$here/secrets"
+    dcosd_start main 127.0.0.1:443 --user 'u:p' --grant 'u:dcos:secrets:default:/*:full' \
+        "${secrets[@]}" || return 1
+    printf 'u\n' >"$T_DIR/username"
+    printf 'p\n' >"$T_DIR/password"
+    chmod 600 "$T_DIR/username" "$T_DIR/password" "$T_DIR/certs/ca.crt"
+    install -d /etc/pxenc
+    write_config /etc/pxenc/config.json cluster_url '"https://master.mesos"' base_path '"base"' \
+        ca_cert_file "\"$T_DIR/certs/ca.crt\"" username_file "\"$T_DIR/username\"" \
+        password_file "\"$T_DIR/password\""
+    partitions || return 1
+    for ((i = 0; i < HALF; i++)); do
+        FIRST[i]=$(partition $i)
+        SECOND[i]=$(partition $((HALF + i)))
+    done
+}
+
+mappings() { compgen -G '/dev/mapper/pxenc-*' | wc -l; }
+
+# When the last of the others was open, in milliseconds.
+last_of() { jq "[$2] | map(.milliseconds) | max | floor" "$1"; }
+
+halves() {
+    local alone beside
+    pxenc open --all --json "${FIRST[@]}" >"$T_DIR/first"
+    check_equal "$HALF volumes are mapped: status 0" $? 0
+    check_equal 'all of them' "$(mappings)" $HALF
+    check_equal 'with one login' "$(requests main /auth/login)" 1
+    check_equal 'and as many GETs as secrets' "$(requests main '^GET')" $HALF
+    # The dead disk: what is asked of it waits for ever.
+    dmsetup create dead --table "0 $(blockdev --getsz "$(partition $DEAD)") linear $(partition $DEAD) 0"
+    udevadm settle
+    dmsetup suspend --noflush dead
+    pxenc open --all --json /dev/mapper/dead "${SECOND[@]}" >"$T_DIR/second"
+    check_equal "$HALF others beside a dead disk: status 20" $? 20
+    check_equal 'the dead one has status 12' "$(jq -c '[.[0].status, .[0].device]' "$T_DIR/second")" \
+        '[12,"/dev/mapper/dead"]'
+    check_equal 'all others are mapped' "$(mappings)" $((2 * HALF))
+    alone=$(last_of "$T_DIR/first" '.[]')
+    beside=$(last_of "$T_DIR/second" '.[1:][]')
+    echo "figure: $HALF mapped volumes (emulated): $alone ms, $((alone / HALF)) ms each;" \
+        "$HALF more beside a dead disk: $beside ms"
+    check 'and have not waited for it' test "$beside" -lt $((alone + alone / 2 + 3000))
+}
+
+# Those of this machine: all are open already, but for the dead one and the one for the cycles.
+search() {
+    local before
+    before=$(requests main '^GET')
+    check_match 'without a device: all of this machine that boot may open' \
+        "$(pxenc open --all 2>"$T_DIR/err")" "^$((2 * HALF + 1)) of $((2 * HALF + 2)) volumes open, 1 failed"
+    check_equal 'no secret is fetched for what is open' "$(requests main '^GET')" $((before + 1))
+    check_match 'the dead one is named' "$(cat "$T_DIR/err")" '^pxenc: /dev/dm-[0-9]+: it does not answer.*\(status 12\)'
+}
+
+# What must not grow, one figure a line.
+residue() {
+    udevadm settle
+    echo "descriptors $(cut -f 1 /proc/sys/fs/file-nr)"
+    echo "keys $(grep -c . /proc/keys)"
+    echo "mappings $(find /sys/block -name 'dm-*' | wc -l)"
+    echo "loops $(find /sys/block -name 'loop*' | wc -l)"
+    echo "files $(find /run/pxenc /run/cryptsetup /dev/shm /tmp -type f 2>/dev/null | wc -l)"
+    echo "processes $(pgrep -x -c 'pxenc(-fetch)?')"
+    echo "semaphores $(($(wc -l </proc/sysvipc/sem) - 1))"
+}
+
+slab_kb() { sed -n 's/^SUnreclaim: *\([0-9]*\) kB/\1/p' /proc/meminfo; }
+
+cycles() {
+    local own i before after slab start
+    own=$(partition $OWN)
+    pxenc close "$own"
+    pxenc open "$own" filesystem && mkfs.ext4 -q -O ^has_journal /dev/mapper/filesystem
+    pxenc close "$own"
+    mount -t pxenc "$own" /mnt && umount /mnt
+    before=$(residue)
+    slab=$(slab_kb)
+    start=$(cut -d. -f 1 /proc/uptime)
+    for ((i = 0; i < CYCLES; i++)); do
+        pxenc open "$own" && pxenc close "$own" || break
+    done
+    check_equal "open and close, $CYCLES times" $i $CYCLES
+    for ((i = 0; i < CYCLES; i++)); do
+        { mount -t pxenc "$own" /mnt && umount /mnt; } || break
+    done
+    check_equal "mount and umount, $CYCLES times" $i $CYCLES
+    echo "figure: an open with a close, or a mount with an umount (emulated):" \
+        "$((($(cut -d. -f 1 /proc/uptime) - start) * 1000 / CYCLES / 2)) ms"
+    after=$(residue)
+    check_equal 'nothing has grown: descriptors, keys, mappings, loop devices, files, processes' \
+        "$after" "$before"
+    slab=$(($(slab_kb) - slab))
+    check "nor the kernel's memory: $slab kB, below 2048" test $slab -lt 2048
+}
+
+setup || exit 1
+halves
+search
+cycles
+dmsetup resume dead
+t_done
