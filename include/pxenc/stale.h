@@ -11,7 +11,7 @@
  * until they go, the volume cannot be attached again under its name.
  */
 
-/* Releases one: it goes now, or with its last user. PX_KERNEL. */
+/* Releases one (px_dm_release): it goes now, or with its last user. PX_KERNEL. */
 enum px_status px_stale_release(const struct px_mapping *mapping) PX_MUST_CHECK;
 
 /* The same, and waits some seconds for its users, as systemd unmounts what has lost its device.

@@ -19,10 +19,8 @@ enum px_status px_stale_release(const struct px_mapping *mapping)
 		return PX_OK;
 	if (r == -ENOMEM)
 		return px_nomem();
-	return px_fail(PX_KERNEL,
-		       "the device of the mapping %s is gone, but the mapping cannot be released: "
-		       "%s",
-		       mapping->name, strerror(-r));
+	return px_fail(PX_KERNEL, "the mapping %s cannot be released: %s", mapping->name,
+		       strerror(-r));
 }
 
 /* Whether this very mapping is still there: its number is its own as long as it exists. */

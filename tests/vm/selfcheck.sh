@@ -84,6 +84,7 @@ say() { # NAME COMMAND...
     fi
 }
 contains() { case $1 in *"$2"*) ;; *) echo "no '$2' in: $1"; false ;; esac; }
+there() { for _ in $(seq 100); do [ -e "$1" ] && return 0; sleep 0.1; done; echo "there is no $1"; false; }
 gone() { for _ in $(seq 50); do [ -e "$1" ] || return 0; sleep 0.1; done; echo "$1 is still there"; false; }
 
 say is-root [ "$(id -u)" = 0 ]
@@ -115,6 +116,18 @@ umount /mnt/a
 say reads-back-through-the-second [ "$(cat /mnt/b/file)" = "plain words" ]
 umount /mnt/b
 say the-mapping-is-gone-after-the-last-unmount gone /dev/mapper/crypt
+spare=/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK_spare1
+say has-no-spare-disk [ ! -e $spare ]
+say a-spare-disk-is-plugged-in sh -c 'vm-disk plug 1'
+say as-a-disk-of-udev there $spare
+echo kept >$spare
+sync
+say it-is-pulled-out sh -c 'vm-disk unplug 1'
+say and-is-gone gone $spare
+say plugged-in-again sh -c 'vm-disk plug 1'
+say it-is-there-again there $spare
+say with-what-was-on-it grep -q kept $spare
+say a-spare-disk-that-is-not-there-is-an-error sh -c '! vm-disk plug 2'
 for target in flakey delay snapshot log-writes; do
     say has-dm-$target modprobe dm-$target
 done
@@ -124,7 +137,7 @@ END
 
 check_usage() {
     local words
-    for words in '' '--' '--disks' '--disks x -- true' '--disk-size 1T -- true' '--timeout 0 -- true' \
+    for words in '' '--' '--disks' '--disks x -- true' '--disk-size 1T -- true' '--timeout 0 -- true' '--spare 9 -- true' \
         '--copy /nonexistent -- true' '--what -- true' 'true'; do
         # shellcheck disable=SC2086  # words, on purpose
         run $words
@@ -206,7 +219,7 @@ check_side_by_side() {
 check_variant() {
     local name=$1 reboot=$2
     shift 2
-    run "$@" --disks 3 --disk-size 48M --copy "$work/guest.sh" --copy "$PXENC_BUILD/program" \
+    run "$@" --disks 3 --disk-size 48M --spare 1 --copy "$work/guest.sh" --copy "$PXENC_BUILD/program" \
         -- bash -c '[[ -x program ]] && bash guest.sh'
     check "$name: copied files lie in /root and keep their mode" equal "$status" 0
     count_guest "$name"
