@@ -22,7 +22,7 @@ static enum px_status device_failed(const char *device, const char *what, int r)
 	return px_fail(PX_KERNEL, "%s: %s: %s", device, what, strerror(-r));
 }
 
-static size_t areas_size(const struct px_header *header)
+size_t px_header_areas_size(const struct px_header *header)
 {
 	size_t size = 0;
 
@@ -60,7 +60,7 @@ static int write_at(int fd, const void *data, size_t len, uint64_t at)
 	return 0;
 }
 
-static int read_areas(int fd, const struct px_header *header, uint8_t *to)
+int px_header_read_areas(int fd, const struct px_header *header, uint8_t *to)
 {
 	int r = 0;
 
@@ -113,12 +113,12 @@ static enum px_status collect(int fd, const char *device, uint64_t size, uint8_t
 			       "%s: its volume key is being changed, and its header with every "
 			       "step: take the backup when that is done (pxenc rotate)",
 			       device);
-	parts.areas_len = areas_size(header);
+	parts.areas_len = px_header_areas_size(header);
 	r = px_backup_build(&parts, &bytes, &len);
 	if (r == -E2BIG)
 		return px_fail(PX_BAD_HEADER, "%s: its header is too large for a backup", device);
 	if (r == 0)
-		r = read_areas(fd, header, bytes + PX_BACKUP_HEAD + parts.json_len);
+		r = px_header_read_areas(fd, header, bytes + PX_BACKUP_HEAD + parts.json_len);
 	if (r < 0)
 		return device_failed(device, "its keyslots cannot be read", r);
 	*ret_bytes = px_steal(&bytes);
@@ -215,7 +215,7 @@ enum px_status px_backup_load(const struct px_backup *backup, uint64_t device_si
 	status = px_header_check(backup->json, backup->json_len, device_size, name, &header);
 	if (status != PX_OK)
 		return status;
-	if (areas_size(header) != backup->areas_len)
+	if (px_header_areas_size(header) != backup->areas_len)
 		return px_fail(PX_BAD_HEADER, "%s: it does not hold the keyslots that it names",
 			       name);
 	status = make_image(backup, header, device_size, name, &image);

@@ -13,7 +13,7 @@
 
 bool px_luks_is_reencrypting(const struct px_luks *luks)
 {
-	return luks->header->reencrypting;
+	return luks->header->reencrypting || luks->was_reencrypting;
 }
 
 enum px_status px_luks_add_volume_key(struct px_luks *luks, int slot, const struct px_secret *key)
@@ -29,8 +29,8 @@ enum px_status px_luks_add_volume_key(struct px_luks *luks, int slot, const stru
 	return px_luks_refresh(luks);
 }
 
-/* Begins it, or loads the state of one that has begun. */
-static int init(struct px_luks *luks, const char *name, const struct px_secret *key)
+/* Begins it, loads the state of one that has begun, or recovers what was being copied. */
+static int init(struct px_luks *luks, const char *name, const struct px_secret *key, uint32_t flags)
 {
 	const struct px_token *token = px_luks_token(luks);
 	const struct crypt_params_luks2 luks2 = { .sector_size = luks->header->sector_size };
@@ -40,7 +40,7 @@ static int init(struct px_luks *luks, const char *name, const struct px_secret *
 		.resilience = "checksum",
 		.hash = "sha256",
 		.luks2 = &luks2,
-		.flags = luks->header->reencrypting ? CRYPT_REENCRYPT_RESUME_ONLY : 0,
+		.flags = flags,
 	};
 
 	return crypt_reencrypt_init_by_passphrase(luks->cd, name, px_luks_key_text(key),
@@ -64,24 +64,52 @@ static int hear(uint64_t size, uint64_t offset, void *arg)
 	return listener->stopped;
 }
 
-enum px_status px_luks_reencrypt(struct px_luks *luks, const char *name,
-				 const struct px_secret *key, px_luks_progress *progress, void *arg,
-				 bool *ret_stopped)
+/* What was being copied when a process was killed; it may have been the last of it. One that is
+ * mapped was recovered when it was activated. */
+static enum px_status recover(struct px_luks *luks, const char *name, const struct px_secret *key)
 {
-	struct listener listener = { .progress = progress, .arg = arg };
+	int r;
+
+	if (!luks->header->reencrypting || name ||
+	    crypt_reencrypt_status(luks->cd, NULL) != CRYPT_REENCRYPT_CRASH)
+		return PX_OK;
+	px_luks_listen();
+	r = init(luks, NULL, key, CRYPT_REENCRYPT_RECOVERY);
+	if (r < 0)
+		return px_luks_failed(luks->device, "its reencryption cannot be recovered", r);
+	return px_luks_refresh(luks);
+}
+
+static enum px_status run(struct px_luks *luks, const char *name, const struct px_secret *key,
+			  struct listener *listener)
+{
 	int r;
 
 	px_luks_listen();
-	r = init(luks, name, key);
+	r = init(luks, name, key, luks->header->reencrypting ? CRYPT_REENCRYPT_RESUME_ONLY : 0);
 	if (r == -EBUSY)
 		return px_fail(PX_BUSY,
 			       "%s is in use by a reencryption that was interrupted: unmount and "
 			       "close it, then run pxenc rotate again",
 			       luks->device);
 	if (r >= 0)
-		r = crypt_reencrypt_run(luks->cd, hear, &listener);
+		r = crypt_reencrypt_run(luks->cd, hear, listener);
 	if (r < 0)
 		return px_luks_failed(luks->device, "its reencryption stopped", r);
-	*ret_stopped = listener.stopped;
 	return px_luks_refresh(luks);
+}
+
+enum px_status px_luks_reencrypt(struct px_luks *luks, const char *name,
+				 const struct px_secret *key, px_luks_progress *progress, void *arg,
+				 bool *ret_stopped)
+{
+	struct listener listener = { .progress = progress, .arg = arg };
+	bool resumed = luks->header->reencrypting;
+	enum px_status status = recover(luks, name, key);
+
+	if (status == PX_OK && (!resumed || luks->header->reencrypting))
+		status = run(luks, name, key, &listener);
+	if (status == PX_OK)
+		*ret_stopped = listener.stopped;
+	return status;
 }

@@ -218,7 +218,7 @@ enum px_status px_luks_load_header(struct px_luks *luks, const struct px_luks_st
 	return px_luks_check(luks, start);
 }
 
-static enum px_status load(const char *device, struct px_luks **ret_luks)
+static enum px_status load_once(const char *device, struct px_luks **ret_luks)
 {
 	px_auto(luks) struct px_luks *luks = NULL;
 	struct px_luks_start start;
@@ -233,6 +233,23 @@ static enum px_status load(const char *device, struct px_luks **ret_luks)
 	return status;
 }
 
+static enum px_status load(const char *device, bool to_change, struct px_luks **ret_luks)
+{
+	px_auto(luks) struct px_luks *luks = NULL;
+	enum px_status status = load_once(device, &luks);
+	bool wrote = false;
+
+	if (status == PX_OK)
+		status = px_luks_make_up(&luks, to_change, &wrote);
+	if (status == PX_OK && wrote) {
+		px_luks_free(&luks);
+		status = load_once(device, &luks);
+	}
+	if (status == PX_OK)
+		*ret_luks = px_steal(&luks);
+	return status;
+}
+
 enum px_status px_luks_load(const char *device, struct px_luks **ret_luks)
 {
 	/*
@@ -241,12 +258,12 @@ enum px_status px_luks_load(const char *device, struct px_luks **ret_luks)
 	 * that is just being written fails its checksum, and the other one is taken.
 	 */
 	crypt_metadata_locking(NULL, 0);
-	return load(device, ret_luks);
+	return load(device, false, ret_luks);
 }
 
 enum px_status px_luks_load_to_change(const char *device, struct px_luks **ret_luks)
 {
-	return load(device, ret_luks);
+	return load(device, true, ret_luks);
 }
 
 const char *px_luks_device(const struct px_luks *luks)

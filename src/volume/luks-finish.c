@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "backup.h"
+#include "header-finish.h"
+#include "luks-private.h"
+#include "luks2.h"
+#include "pxenc/backup.h"
+#include "pxenc/log.h"
+
+/* A reencryption whose process was killed between its last data and the end of its header. */
+
+static enum px_status not_finished(const struct px_luks *luks, int r)
+{
+	if (r == -ENOMEM)
+		return px_nomem();
+	return px_fail(PX_KERNEL, "%s: the end of its reencryption cannot be made up for: %s",
+		       luks->device, strerror(-r));
+}
+
+/* The finished header as a backup has it, which this file can load and write. */
+static enum px_status build(const struct px_luks *luks, int fd, const char *json,
+			    uint8_t **ret_bytes, struct px_backup *ret_backup)
+{
+	px_auto(header) struct px_header *header = NULL;
+	px_auto(free) char *unused = NULL;
+	struct px_luks2 luks2 = { .size = 0 };
+	enum px_status status;
+	size_t len = 0;
+	int r = px_luks2_read(fd, &luks2, &unused);
+
+	if (r < 0)
+		return not_finished(luks, r);
+	status = px_header_check(json, strlen(json), luks->device_size, luks->device, &header);
+	if (status != PX_OK)
+		return status;
+	*ret_backup = (struct px_backup){ .generation = luks2.seqid + 1,
+					  .names = luks2.names,
+					  .json = json,
+					  .json_len = strlen(json),
+					  .areas_len = px_header_areas_size(header) };
+	r = px_backup_build(ret_backup, ret_bytes, &len);
+	if (r == 0)
+		r = px_header_read_areas(fd, header,
+					 *ret_bytes + PX_BACKUP_HEAD + ret_backup->json_len);
+	if (r == 0)
+		r = px_backup_parse(*ret_bytes, len, ret_backup);
+	return r < 0 ? not_finished(luks, r) : PX_OK;
+}
+
+/* The loaded volume becomes the finished one, in memory; and, if write, on the device as well. */
+static enum px_status finish(struct px_luks **luks, const char *json, bool write)
+{
+	px_auto(fd) int fd = open((*luks)->device, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	px_auto(luks) struct px_luks *finished = NULL;
+	px_auto(free) uint8_t *bytes = NULL;
+	struct px_backup backup;
+	enum px_status status;
+	int r;
+
+	if (fd < 0)
+		return not_finished(*luks, -errno);
+	status = build(*luks, fd, json, &bytes, &backup);
+	if (status == PX_OK)
+		status = px_backup_load(&backup, (*luks)->device_size, (*luks)->device, &finished);
+	if (status == PX_OK && write)
+		return px_backup_write(&backup, finished, fd, (*luks)->device);
+	if (status != PX_OK)
+		return status;
+	px_luks_listen();
+	r = crypt_set_data_device(finished->cd, (*luks)->device);
+	if (r < 0)
+		return px_luks_failed((*luks)->device, "cannot be used with its header's end", r);
+	finished->was_reencrypting = true;
+	px_luks_free(luks);
+	*luks = px_steal(&finished);
+	return PX_OK;
+}
+
+enum px_status px_luks_make_up(struct px_luks **luks, bool write, bool *ret_wrote)
+{
+	px_auto(free) char *finished = NULL;
+	const char *json = NULL;
+	enum px_status status;
+	int r;
+
+	*ret_wrote = false;
+	if (!(*luks)->header->reencrypting)
+		return PX_OK;
+	status = px_luks_json(*luks, &json);
+	if (status != PX_OK)
+		return status;
+	r = px_header_finish(json, strlen(json), &finished);
+	if (r == -ENOENT)
+		return PX_OK;
+	if (r < 0)
+		return not_finished(*luks, r);
+	status = finish(luks, finished, write);
+	*ret_wrote = status == PX_OK && write;
+	return status;
+}
