@@ -16,6 +16,8 @@
 #include "pxenc/lock.h"
 #include "pxenc/log.h"
 #include "pxenc/luks.h"
+#include "volume/header-finish.h"
+#include "volume/luks2.h"
 
 /* Changes of a header: keyslots and our LUKS2 token, one at a time, on a plain file. */
 
@@ -76,6 +78,11 @@ WRAP(crypt_reencrypt_run,
      (struct crypt_device * cd, int (*progress)(uint64_t size, uint64_t offset, void *arg),
       void *arg),
      (cd, progress, arg))
+
+WRAP(crypt_set_data_device, (struct crypt_device * cd, const char *device), (cd, device))
+WRAP(px_header_finish, (const char *json, size_t len, char **ret_json), (json, len, ret_json))
+WRAP(px_luks2_read, (int fd, struct px_luks2 *ret_header, char **ret_json),
+     (fd, ret_header, ret_json))
 
 /* libcryptsetup's switch goes one way, and this is one process. */
 int __wrap_crypt_metadata_locking(struct crypt_device *cd, int enable);
@@ -490,6 +497,110 @@ TEST(a_forged_reencryption_is_refused)
 	free(json);
 }
 
+/* Replaces texts of the JSON on the disk, in both copies, with their checksums made right. */
+static void forge(const char *from, const char *to)
+{
+	struct luks2_copy copies[2] = { { .bytes = NULL } };
+	int fd = open(image, O_RDWR | O_CLOEXEC);
+
+	assert_int_equal(luks2_read_both(fd, copies), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(luks2_replace(&copies[i], from, to), 0);
+	}
+	assert_int_equal(luks2_write_both(fd, copies), 0);
+	luks2_free(&copies[0]);
+	luks2_free(&copies[1]);
+	close(fd);
+}
+
+/* As a process leaves it that is killed when all data has the new volume key. */
+static void all_but_the_end(void)
+{
+	announce();
+	assert_true(run(1));
+	px_luks_free(&luks);
+	forge("\"segments\":[\"0\",\"1\"]", "\"segments\":[\"1\"]");
+	forge("\"segments\":[\"2\"]", "\"segments\":[\"0\",\"2\"]");
+}
+
+TEST(the_end_of_a_reencryption_that_is_missing_is_made_up_for)
+{
+	struct stat before, after;
+
+	all_but_the_end();
+	assert_int_equal(stat(image, &before), 0);
+	assert_ok(px_luks_load(image, &luks));
+	assert_true(px_luks_is_reencrypting(luks));
+	assert_int_equal(px_luks_count_slots(luks), 1);
+	assert_ok(px_luks_verify_seal(luks, key, true));
+	assert_ok(px_luks_test(luks, key, true));
+	px_luks_free(&luks);
+	assert_int_equal(stat(image, &after), 0);
+	assert_memory_equal(&before.st_mtim, &after.st_mtim, sizeof(before.st_mtim));
+
+	luks = load();
+	assert_false(px_luks_is_reencrypting(luks));
+	assert_int_equal(px_luks_token(luks)->keyslot, 1);
+	assert_int_equal(px_luks_token(luks)->second, -1);
+	px_luks_free(&luks);
+	assert_openable();
+	luks = load();
+}
+
+TEST(an_end_that_cannot_be_made_up_for_is_said)
+{
+	all_but_the_end();
+	failing = "px_header_finish";
+	failure = -EINVAL;
+	assert_fails(PX_KERNEL, px_luks_load(image, &luks), "cannot be made up for");
+	failing = "crypt_set_data_device";
+	failure = -EINVAL;
+	assert_fails(PX_KERNEL, px_luks_load(image, &luks), "No luck.");
+	failing = "px_luks2_read";
+	failure = -EIO;
+	assert_fails(PX_KERNEL, px_luks_load(image, &luks), "cannot be made up for");
+	assert_null(luks);
+	luks = load();
+}
+
+TEST(what_is_not_at_its_end_is_not_finished)
+{
+	char *json, *finished = NULL;
+
+	announce();
+	assert_true(run(1));
+	json = dump();
+	assert_int_equal(px_header_finish(json, strlen(json), &finished), -ENOENT);
+	assert_int_equal(px_header_finish("{}", 2, &finished), -ENOENT);
+	assert_int_equal(px_header_finish("{", 1, &finished), -EINVAL);
+	assert_null(finished);
+	free(json);
+}
+
+static int finish(void *arg)
+{
+	char *finished = NULL;
+	int r = px_header_finish(arg, strlen(arg), &finished);
+
+	free(finished);
+	/* cJSON does not tell its lack of memory from what it cannot parse. */
+	return r == -EINVAL ? -ENOMEM : r;
+}
+
+TEST(finishing_without_memory_fails)
+{
+	struct px_luks *unfinished;
+	char *json;
+
+	all_but_the_end();
+	json = dump();
+	each_allocation_may_fail(finish, json, -ENOMEM);
+	free(json);
+	unfinished = load();
+	px_luks_free(&unfinished);
+	luks = load();
+}
+
 TEST(a_reencryption_fails_with_the_cause)
 {
 	bool stopped;
@@ -592,6 +703,13 @@ int main(void)
 			teardown),
 		cmocka_unit_test_setup_teardown(
 			the_volume_key_changes_and_the_seal_holds_all_the_way, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			the_end_of_a_reencryption_that_is_missing_is_made_up_for, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_end_that_cannot_be_made_up_for_is_said, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(what_is_not_at_its_end_is_not_finished, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(finishing_without_memory_fails, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_forged_reencryption_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_reencryption_fails_with_the_cause, setup,
 						teardown),

@@ -275,6 +275,7 @@ tests_unit_test_change_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=crypt_dump_json -Wl,--wrap=crypt_set_label \
 	-Wl,--wrap=crypt_metadata_locking -Wl,--wrap=crypt_keyslot_add_by_key \
 	-Wl,--wrap=crypt_reencrypt_init_by_passphrase -Wl,--wrap=crypt_reencrypt_run \
+	-Wl,--wrap=crypt_set_data_device -Wl,--wrap=px_header_finish -Wl,--wrap=px_luks2_read \
 	-Wl,--wrap=fcntl
 tests_unit_test_change_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
 
