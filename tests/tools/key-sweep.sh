@@ -1,25 +1,16 @@
-#!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
-# enroll and rotate, killed at every system call that changes anything, and the store gone at every
-# request. Whatever the point: the volume opens with what the store holds (or, before an enroll is
-# done, as it did before it), and the same command ends clean.
-set -u
-cd "$(dirname "$0")/../.." || exit 1
-# Headers are written through to the disk, of which there is no need here.
-[ ! -w /dev/shm ] || export TMPDIR=/dev/shm
-T_DIR=$(mktemp -d)
-# shellcheck source=../lib.sh
-. tests/lib.sh
-# shellcheck source=../tools/kill-sweep.sh
-. tests/tools/kill-sweep.sh
-trap 'dcosd_stop main; rm -rf "$T_DIR"' EXIT
-export PATH=$PATH:/usr/sbin:/sbin
+# shellcheck shell=bash
+#
+# Sweeps of commands that change keys, on a volume in the file $IMAGE, against the stand-in "main".
+# To be sourced behind tests/lib.sh and kill-sweep.sh. Whatever the point: the volume opens with
+# what the store holds (or, before an enroll is done, as it did before it), and the same command
+# ends clean.
 
 t_own_run_dir
 export PXENC_CONFIG=$T_DIR/config.json
 IMAGE=$T_DIR/image
 
-setup() {
+key_setup() {
     bash tests/dcosd/certs.sh "$T_DIR/certs" || return 1
     dcosd_start main 127.0.0.1:0 --user u:p --grant 'u:dcos:secrets:default:/*:full' \
         --grant 'u:dcos:secrets:list:default:/*:read' || return 1
@@ -81,21 +72,9 @@ key_sweep() {
     sweep_restore
 }
 
-setup || exit 1
-truncate -s 20M "$IMAGE"
-cryptsetup -q luksFormat --pbkdf pbkdf2 --pbkdf-force-iterations 1000 "$IMAGE" "$T_DIR/passphrase"
-key_sweep enroll enrolled enroll_again pxenc enroll "$IMAGE" --key-file "$T_DIR/passphrase"
-
-rm "$IMAGE"
-truncate -s 20M "$IMAGE"
-pxenc format "$IMAGE" --generate >/dev/null
-# A run that was killed when its work was done is followed by another rotation.
-SLOTS=1 NAMED='volumes/*/[123]' KNOWN=none
-key_sweep rotate rotated rotate_again pxenc rotate "$IMAGE"
-KNOWN=".*/[12]"
-key_sweep 'rotate --keep-old' rotated rotate_again pxenc rotate "$IMAGE" --keep-old
-NAMED=cluster KNOWN=none
-key_sweep 'rotate --secret' rotated rotate_again pxenc rotate "$IMAGE" --secret cluster
-NAMED='volumes/*/[123]'
-key_sweep 'rotate --reencrypt' rotated rotate_again pxenc rotate "$IMAGE" --reencrypt
-t_done
+# A volume with a generated key of its own.
+key_volume() {
+    rm -f "$IMAGE"
+    truncate -s 20M "$IMAGE"
+    pxenc format "$IMAGE" --generate >/dev/null
+}

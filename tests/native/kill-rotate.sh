@@ -1,0 +1,34 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+# rotate, killed at every system call that changes anything, and the store gone at every request.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+# Headers are written through to the disk, of which there is no need here.
+[ ! -w /dev/shm ] || export TMPDIR=/dev/shm
+T_DIR=$(mktemp -d)
+# shellcheck source=../lib.sh
+. tests/lib.sh
+# shellcheck source=../tools/kill-sweep.sh
+. tests/tools/kill-sweep.sh
+# shellcheck source=../tools/key-sweep.sh
+. tests/tools/key-sweep.sh
+trap 'dcosd_stop main; rm -rf "$T_DIR"' EXIT
+export PATH=$PATH:/usr/sbin:/sbin
+
+key_setup || exit 1
+key_volume
+# A run that was killed when its work was done is followed by another rotation.
+SLOTS=1 NAMED='volumes/*/[123]' KNOWN=none
+key_sweep rotate rotated rotate_again pxenc rotate "$IMAGE"
+# The run that finishes it is not told to keep the old key; the one that was interrupted was, and
+# said so in the LUKS2 token once it had begun.
+KNOWN='.*/[12]'
+finish_plainly() { pxenc rotate "$IMAGE"; }
+kept() {
+    [ "$1" = finished ] || intended=$(token | jq '.next.keep // .old.keep // false')
+    rotated "$1" && { [ "$1" = killed ] || [ "$intended" = false ] || own_keys | grep -qx '.*/1'; }
+}
+sweep_save "$IMAGE"
+sweep_store 'rotate --keep-old' kept finish_plainly -- \
+    env PXENC_CONFIG="$T_DIR/hasty.json" pxenc rotate "$IMAGE" --keep-old
+t_done
