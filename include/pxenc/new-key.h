@@ -23,6 +23,16 @@ struct px_new_key {
 	bool stored;	/* and now it has, or may have */
 };
 
+/* Rows of a command's table of long options, whose values px_new_key_option takes: whether c is one
+ * of them. */
+#define PX_NEW_KEY_OPTIONS                                                                         \
+	{ "secret", required_argument, NULL, 's' }, { "cluster-key", no_argument, NULL, 'k' },     \
+	{                                                                                          \
+		"generate", no_argument, NULL, 'g'                                                 \
+	}
+
+bool px_new_key_option(struct px_new_key_args *args, int c);
+
 /* PX_USAGE: more than one was given. */
 enum px_status px_new_key_check(const struct px_new_key_args *args) PX_MUST_CHECK;
 

@@ -49,16 +49,9 @@ static void job_cleanup(struct job *job)
 
 static enum px_status take_option(struct arguments *args, int c)
 {
+	if (px_new_key_option(&args->key, c))
+		return PX_OK;
 	switch (c) {
-	case 's':
-		args->key.secret = optarg;
-		return PX_OK;
-	case 'k':
-		args->key.cluster_key = true;
-		return PX_OK;
-	case 'g':
-		args->key.generate = true;
-		return PX_OK;
 	case 'f':
 		args->key_file = optarg;
 		return PX_OK;
@@ -79,9 +72,7 @@ static enum px_status take_option(struct arguments *args, int c)
 static enum px_status parse(int argc, char **argv, struct arguments *args)
 {
 	static const struct option longs[] = { PX_COMMON_OPTIONS,
-					       { "secret", required_argument, NULL, 's' },
-					       { "cluster-key", no_argument, NULL, 'k' },
-					       { "generate", no_argument, NULL, 'g' },
+					       PX_NEW_KEY_OPTIONS,
 					       { "key-file", required_argument, NULL, 'f' },
 					       { "present-secret", required_argument, NULL, 'p' },
 					       { "recovery-key", no_argument, NULL, 'r' },

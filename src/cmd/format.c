@@ -74,16 +74,9 @@ static enum px_status parse_fstype(const char *text, const char **ret_fstype)
 
 static enum px_status take_option(struct arguments *args, int c)
 {
+	if (px_new_key_option(&args->key, c))
+		return PX_OK;
 	switch (c) {
-	case 's':
-		args->key.secret = optarg;
-		return PX_OK;
-	case 'k':
-		args->key.cluster_key = true;
-		return PX_OK;
-	case 'g':
-		args->key.generate = true;
-		return PX_OK;
 	case 't':
 		return parse_fstype(optarg, &args->fstype);
 	case 'a':
@@ -111,9 +104,7 @@ static enum px_status take_option(struct arguments *args, int c)
 static enum px_status parse(int argc, char **argv, struct arguments *args)
 {
 	static const struct option longs[] = { PX_COMMON_OPTIONS,
-					       { "secret", required_argument, NULL, 's' },
-					       { "cluster-key", no_argument, NULL, 'k' },
-					       { "generate", no_argument, NULL, 'g' },
+					       PX_NEW_KEY_OPTIONS,
 					       { "fstype", required_argument, NULL, 't' },
 					       { "auto", no_argument, NULL, 'a' },
 					       { "recovery-key", no_argument, NULL, 'r' },

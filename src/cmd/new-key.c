@@ -2,6 +2,7 @@
 #include "pxenc/new-key.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +13,23 @@
 
 /* Keys of one volume that may lie in the store, kept for snapshots. */
 #define NUMBERS_MAX 9999
+
+bool px_new_key_option(struct px_new_key_args *args, int c)
+{
+	switch (c) {
+	case 's':
+		args->secret = optarg;
+		return true;
+	case 'k':
+		args->cluster_key = true;
+		return true;
+	case 'g':
+		args->generate = true;
+		return true;
+	default:
+		return false;
+	}
+}
 
 enum px_status px_new_key_check(const struct px_new_key_args *args)
 {

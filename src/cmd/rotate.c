@@ -52,16 +52,9 @@ static void job_cleanup(struct job *job)
 
 static enum px_status take_option(struct arguments *args, int c)
 {
+	if (px_new_key_option(&args->key, c))
+		return PX_OK;
 	switch (c) {
-	case 's':
-		args->key.secret = optarg;
-		return PX_OK;
-	case 'k':
-		args->key.cluster_key = true;
-		return PX_OK;
-	case 'g':
-		args->key.generate = true;
-		return PX_OK;
 	case 'K':
 		args->keep_old = true;
 		return PX_OK;
@@ -82,9 +75,7 @@ static enum px_status take_option(struct arguments *args, int c)
 static enum px_status parse(int argc, char **argv, struct arguments *args)
 {
 	static const struct option longs[] = { PX_COMMON_OPTIONS,
-					       { "secret", required_argument, NULL, 's' },
-					       { "cluster-key", no_argument, NULL, 'k' },
-					       { "generate", no_argument, NULL, 'g' },
+					       PX_NEW_KEY_OPTIONS,
 					       { "keep-old", no_argument, NULL, 'K' },
 					       { "reencrypt", no_argument, NULL, 'R' },
 					       { "force", no_argument, NULL, 'F' },

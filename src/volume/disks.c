@@ -10,31 +10,13 @@
 #include <string.h>
 
 #include "pxenc/strv.h"
+#include "sysfs.h"
 
-static inline void px_dir_cleanup(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
-/* A directory relative to `at`. NULL with errno. */
-static DIR *open_dir(int at, const char *name)
-{
-	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-
-	if (!dir && fd >= 0)
-		close(fd);
-	return dir;
-}
-
-/* The first bytes of an attribute; "" when it cannot be read. */
+/* An attribute; "" when it cannot be read. */
 static void read_attribute(int at, const char *name, char *text, size_t size)
 {
-	px_auto(fd) int fd = openat(at, name, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd >= 0 ? read(fd, text, size - 1) : 0;
-
-	text[n > 0 ? n : 0] = '\0';
+	if (px_sysfs_line(at, name, text, size) < 0)
+		*text = '\0';
 }
 
 /* RAM disks, floppies and optical drives. */
@@ -63,7 +45,7 @@ static bool is_empty(int disk)
 static bool is_part_of_another(int disk)
 {
 	static const char luks[] = "CRYPT-LUKS";
-	px_auto(dir) DIR *holders = open_dir(disk, "holders");
+	px_auto(dir) DIR *holders = px_sysfs_open(disk, "holders");
 	const struct dirent *entry;
 
 	while (holders && (entry = readdir(holders))) {
@@ -113,7 +95,7 @@ static int collect(DIR *root, char ***devices)
 
 int px_disks_list(const char *root, char ***ret_devices)
 {
-	px_auto(dir) DIR *dir = open_dir(AT_FDCWD, root);
+	px_auto(dir) DIR *dir = px_sysfs_open(AT_FDCWD, root);
 	char **devices = calloc(1, sizeof(*devices));
 	int r = -ENOMEM;
 

@@ -11,6 +11,7 @@
 #include <sys/sysmacros.h>
 
 #include "pxenc/cleanup.h"
+#include "sysfs.h"
 
 #define SYS_BLOCK "/sys/block"
 
@@ -21,44 +22,11 @@ void px_mapping_set_root(const char *root)
 	sys_block = root ? root : SYS_BLOCK;
 }
 
-static inline void px_dir_cleanup(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
-/* A directory by its path, relative to `at`. NULL with errno. */
-static DIR *open_dir(int at, const char *name)
-{
-	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-
-	if (!dir && fd >= 0)
-		close(fd);
-	return dir;
-}
-
-/* An attribute's one line, without its newline. */
-static int read_line(int at, const char *attribute, char *line, size_t size)
-{
-	px_auto(fd) int fd = openat(at, attribute, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	n = read(fd, line, size - 1);
-	if (n < 0)
-		return -errno;
-	line[n] = '\0';
-	line[strcspn(line, "\n")] = '\0';
-	return 0;
-}
-
 static int read_text(int at, const char *attribute, char **ret_text)
 {
 	/* A mapping's name and uuid have at most 128 bytes. */
 	char line[256];
-	int r = read_line(at, attribute, line, sizeof(line));
+	int r = px_sysfs_line(at, attribute, line, sizeof(line));
 
 	if (r < 0)
 		return r;
@@ -69,7 +37,7 @@ static int read_text(int at, const char *attribute, char **ret_text)
 static int read_flag(int at, const char *attribute, bool *ret_flag)
 {
 	char line[16];
-	int r = read_line(at, attribute, line, sizeof(line));
+	int r = px_sysfs_line(at, attribute, line, sizeof(line));
 
 	if (r == 0)
 		*ret_flag = strcmp(line, "0") != 0;
@@ -80,7 +48,7 @@ static int read_devno(int at, const char *attribute, dev_t *ret_devno)
 {
 	unsigned int major_no, minor_no;
 	char line[32];
-	int r = read_line(at, attribute, line, sizeof(line));
+	int r = px_sysfs_line(at, attribute, line, sizeof(line));
 
 	if (r < 0)
 		return r;
@@ -155,7 +123,7 @@ static bool entry_is_helper(int slaves, const char *name)
 	char attribute[NAME_MAX + 16], uuid[256];
 
 	snprintf(attribute, sizeof(attribute), "%s/dm/uuid", name);
-	return read_line(slaves, attribute, uuid, sizeof(uuid)) == 0 && is_helper(uuid);
+	return px_sysfs_line(slaves, attribute, uuid, sizeof(uuid)) == 0 && is_helper(uuid);
 }
 
 /* Volume, overlay, hotzone, device: there are no more floors. */
@@ -163,7 +131,7 @@ static bool entry_is_helper(int slaves, const char *name)
 
 static int look_below(int at, int floor, struct below *below)
 {
-	px_auto(dir) DIR *slaves = open_dir(at, "slaves");
+	px_auto(dir) DIR *slaves = px_sysfs_open(at, "slaves");
 	struct dirent *entry;
 	int r = slaves ? 0 : -errno;
 
@@ -245,7 +213,7 @@ static int read_mapping(int block, const char *dm, const char *name, struct px_m
 	int r = fd >= 0 ? 0 : -errno;
 
 	if (r == 0 && name)
-		r = read_line(fd, "dm/name", line, sizeof(line));
+		r = px_sysfs_line(fd, "dm/name", line, sizeof(line));
 	if (r == 0 && name && strcmp(line, name) != 0)
 		r = -ENOENT;
 	if (r == 0)
@@ -280,7 +248,7 @@ static int next_mapping(DIR *block, const char *name, struct px_mapping *ret_map
 
 int px_mapping_by_name(const char *name, struct px_mapping *ret_mapping)
 {
-	px_auto(dir) DIR *block = open_dir(AT_FDCWD, sys_block);
+	px_auto(dir) DIR *block = px_sysfs_open(AT_FDCWD, sys_block);
 	int r;
 
 	if (!block)
@@ -297,7 +265,7 @@ static bool has_slave(const struct px_mapping *mapping, const void *slave)
 static int find(bool (*match)(const struct px_mapping *, const void *), const void *what,
 		struct px_mapping *ret_mapping)
 {
-	px_auto(dir) DIR *block = open_dir(AT_FDCWD, sys_block);
+	px_auto(dir) DIR *block = px_sysfs_open(AT_FDCWD, sys_block);
 	struct px_mapping mapping;
 	int r;
 
@@ -353,7 +321,7 @@ static int append(struct list *list, struct px_mapping *mapping)
 static int collect(bool (*match)(const struct px_mapping *, const void *), const void *what,
 		   struct list *list)
 {
-	px_auto(dir) DIR *block = open_dir(AT_FDCWD, sys_block);
+	px_auto(dir) DIR *block = px_sysfs_open(AT_FDCWD, sys_block);
 	struct px_mapping mapping;
 	int r;
 
