@@ -51,7 +51,7 @@ _pxenc_value() {
 	-o | --options) _pxenc_list secret= cluster_key name= ro discard timeout= ;;
 	--provider) _pxenc_list s3 azure google ;;
 	--value-file | --key-file | --service-account | --*-key-file | --encryption-passphrase-file) compgen -f -- "$2" ;;
-	--secret | --present-secret | --label | --username | --password | --base-path | --value) ;;
+	--secret | --present-secret | --uuid | --interval | --label | --username | --password | --base-path | --value) ;;
 	--s3-*key | --s3-region | --s3-endpoint | --s3-storage-class | --bucket) ;;
 	--azure-account-* | --google-project-id | --encryption-passphrase) ;;
 	*) return 1 ;;

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -85,6 +86,38 @@ static int matched_words(const struct px_command *command, int argc, char **argv
 	return 0;
 }
 
+/* Whether the arguments are the first words of a command, as "secrets" is of "secrets list". */
+static bool begins(const struct px_command *command, int argc, char **argv)
+{
+	const char *words = command->words;
+	int n;
+
+	for (n = 0; n < argc && argv[n][0] != '-'; n++) {
+		size_t len = strlen(argv[n]);
+
+		if (strncmp(words, argv[n], len) != 0 || words[len] != ' ')
+			return false;
+		words += len + 1;
+	}
+	return n > 0;
+}
+
+/* The commands of a group; false: there are none. */
+static bool show_group(int argc, char **argv)
+{
+	const struct px_command *command;
+	bool any = false;
+
+	for (command = px_commands; command->words; command++) {
+		if (!begins(command, argc, argv))
+			continue;
+		fprintf(stderr, "%s pxenc %s %s\n", any ? "      " : "usage:", command->words,
+			command->takes);
+		any = true;
+	}
+	return any;
+}
+
 static enum px_status run_command(int argc, char **argv)
 {
 	const struct px_command *command;
@@ -95,6 +128,8 @@ static enum px_status run_command(int argc, char **argv)
 		if (n)
 			return command->run(argc - n + 1, argv + n - 1);
 	}
+	if (show_group(argc, argv))
+		return PX_USAGE;
 	return px_fail(PX_USAGE, "no such command: %s%s%s (pxenc --help lists them)", argv[0],
 		       argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
 }

@@ -205,6 +205,11 @@ struct from_store {
 	char *named; /* the secret that the LUKS2 token named; NULL: none was looked for yet */
 };
 
+static void from_store_cleanup(struct from_store *from)
+{
+	free(from->named);
+}
+
 static int remember_named(struct from_store *from, const struct px_luks *luks)
 {
 	const struct px_token *token = px_luks_token(luks);
@@ -326,7 +331,8 @@ enum px_status px_unlock(const char *device, const struct px_config *config,
 			 const struct px_options *options, bool test,
 			 struct px_unlocked *ret_unlocked)
 {
-	struct from_store from = { config, options, NULL };
+	__attribute__((cleanup(from_store_cleanup))) struct from_store from = { config, options,
+										NULL };
 	const struct px_key_source source = { fetch, &from };
 	enum px_status st;
 
@@ -335,7 +341,6 @@ enum px_status px_unlock(const char *device, const struct px_config *config,
 	if ((st == PX_NO_SECRET || st == PX_BAD_KEY) && from.named &&
 	    was_rotated(device, from.named))
 		st = px_unlock_with(device, options, test, &source, ret_unlocked);
-	free(from.named);
 	return st;
 }
 

@@ -38,10 +38,13 @@ enum px_status px_new_key_check(const struct px_new_key_args *args) PX_MUST_CHEC
 
 /*
  * Decides which key it is. One that is in the store is fetched and checked; one that is generated
- * gets the first path of volumes/UUID/1, volumes/UUID/2, … that is free, and changes nothing yet.
+ * gets the first path of volumes/UUID/1, volumes/UUID/2, … that is free, and changes nothing yet;
+ * it comes after that of the present key, if that is such a one (relative, or NULL): the path of a
+ * key that is gone, which an old snapshot may name, is not used again.
  */
 enum px_status px_new_key_choose(struct px_session *session, const struct px_new_key_args *args,
-				 const char *uuid, struct px_new_key *ret_key) PX_MUST_CHECK;
+				 const char *uuid, const char *present,
+				 struct px_new_key *ret_key) PX_MUST_CHECK;
 
 /*
  * Puts a generated key into the store and reads it back: a store that says yes and keeps nothing

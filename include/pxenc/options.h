@@ -25,7 +25,8 @@ struct px_options {
 /*
  * Parses one comma-separated list and adds it to *options (later ones win). Quoted values
  * ("a,b") are kept whole, as mount(8) does. What is for mount(8), systemd or udisks alone
- * (_netdev, nofail, x-*, helper=, …) is dropped. PX_USAGE names the option that is wrong.
+ * (nofail, x-*, helper=, …) is dropped; _netdev stays, for libmount. PX_USAGE names the option that
+ * is wrong.
  */
 enum px_status px_options_parse(struct px_options *options, const char *list) PX_MUST_CHECK;
 

@@ -87,3 +87,4 @@ umount /data
 step 'Done. What the server saw:'
 sed 's/^/    /' "$T_DIR/main.log"
 dcosd_stop main
+printf '\nAll steps worked.\n'

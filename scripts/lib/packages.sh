@@ -14,7 +14,7 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 # To configure and compile everything, the tests' own programs included.
 # shellcheck disable=SC2034
 packages_build=(
-    autoconf automake libtool make gcc libc6-dev pkg-config
+    autoconf automake make gcc libc6-dev pkg-config
     libcryptsetup-dev libdevmapper-dev libcurl4-openssl-dev libcjson-dev
     libblkid-dev libmount-dev libssl-dev libseccomp-dev libmicrohttpd-dev
     libcmocka-dev openssl
@@ -33,7 +33,6 @@ packages_vm=(
     qemu-system-x86 mmdebstrap debian-archive-keyring busybox-static cpio uidmap
     e2fsprogs util-linux
 )
-# Makes a Debian root without being root.
 
 
 # Installs those of the packages named that are missing. One line says which;

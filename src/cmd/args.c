@@ -38,10 +38,13 @@ static void __attribute__((noreturn)) help(const char *words)
 int px_next_option(const char *words, int argc, char **argv, const char *shorts,
 		   const struct option *longs)
 {
+	static char program[] = "pxenc";
 	char with_common[32];
 	int c;
 
 	snprintf(with_common, sizeof(with_common), "%shv", shorts);
+	/* getopt speaks under this name. */
+	argv[0] = program;
 	while ((c = getopt_long(argc, argv, with_common, longs, NULL)) == 'v')
 		px_log_init("pxenc", 1);
 	if (c == 'h')

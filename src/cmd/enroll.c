@@ -197,7 +197,8 @@ static enum px_status choose_key(struct job *job)
 {
 	enum px_status st;
 
-	st = px_new_key_choose(&job->session, &job->args->key, px_luks_uuid(job->luks), &job->key);
+	st = px_new_key_choose(&job->session, &job->args->key, px_luks_uuid(job->luks), NULL,
+			       &job->key);
 	if (st)
 		return st;
 	return job->key.generated ? take_up(job) : find_keyslot(job, job->key.key);

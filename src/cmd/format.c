@@ -262,7 +262,7 @@ static enum px_status make_volume(const struct arguments *args, struct px_target
 	if (!st)
 		st = px_format_clear(&session, target->path);
 	if (!st)
-		st = px_new_key_choose(&session, &args->key, plan->uuid, &plan->key);
+		st = px_new_key_choose(&session, &args->key, plan->uuid, NULL, &plan->key);
 	if (!st)
 		st = build_volume(args, target, &session, plan);
 	if (st)

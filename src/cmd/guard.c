@@ -307,7 +307,9 @@ enum px_status px_cmd_guard(int argc, char **argv)
 		if (st)
 			return st;
 	}
-	if (argc != optind || interval == 0)
+	if (argc != optind)
 		return px_usage("guard");
+	if (interval == 0)
+		return px_fail(PX_USAGE, "--interval wants at least one second");
 	stand_guard(interval);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "pxenc/key.h"
@@ -65,14 +66,22 @@ static enum px_status try_path(struct px_session *session, const char *path,
 	return PX_OK;
 }
 
-static enum px_status find_path(struct px_session *session, const char *uuid,
+/* The number that comes after that of a key. */
+static int number_after(const char *present, const char *uuid)
+{
+	if (!present || !px_new_key_is_own(present, uuid))
+		return 1;
+	return (int)strtol(strrchr(present, '/') + 1, NULL, 10) % NUMBERS_MAX + 1;
+}
+
+static enum px_status find_path(struct px_session *session, const char *uuid, int first,
 				struct px_choice *ret_choice)
 {
 	enum px_status st = PX_EXISTS;
 	char path[128];
 	int i;
 
-	for (i = 1; st == PX_EXISTS && i <= NUMBERS_MAX; i++) {
+	for (i = first; st == PX_EXISTS && i <= NUMBERS_MAX; i++) {
 		snprintf(path, sizeof(path), FOLDER "%s/%d", uuid, i);
 		st = try_path(session, path, ret_choice);
 	}
@@ -82,12 +91,13 @@ static enum px_status find_path(struct px_session *session, const char *uuid,
 	return st;
 }
 
-static enum px_status generate(struct px_session *session, const char *uuid, struct px_new_key *key)
+static enum px_status generate(struct px_session *session, const char *uuid, const char *present,
+			       struct px_new_key *key)
 {
 	enum px_status st;
 	int r;
 
-	st = find_path(session, uuid, &key->choice);
+	st = find_path(session, uuid, number_after(present, uuid), &key->choice);
 	if (st)
 		return st;
 	r = px_key_generate(&key->key);
@@ -98,7 +108,7 @@ static enum px_status generate(struct px_session *session, const char *uuid, str
 }
 
 enum px_status px_new_key_choose(struct px_session *session, const struct px_new_key_args *args,
-				 const char *uuid, struct px_new_key *ret_key)
+				 const char *uuid, const char *present, struct px_new_key *ret_key)
 {
 	enum px_status st = PX_NO_SECRET;
 
@@ -113,7 +123,7 @@ enum px_status px_new_key_choose(struct px_session *session, const struct px_new
 	if (args->cluster_key)
 		return px_fail(PX_NO_SECRET, "no cluster key is set: pxenc secrets set-cluster-key "
 					     "--secret PATH");
-	return generate(session, uuid, ret_key);
+	return generate(session, uuid, present, ret_key);
 }
 
 static enum px_status read_back(struct px_session *session, const struct px_new_key *key)

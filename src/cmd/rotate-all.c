@@ -9,29 +9,40 @@
 
 #include "pxenc/disks.h"
 #include "pxenc/log.h"
+#include "pxenc/luks.h"
 #include "pxenc/peek.h"
 #include "pxenc/signals.h"
 #include "pxenc/strv.h"
 
-/* A disk that does not answer, or whose header is refused, is none of ours as far as we know. */
-static bool is_ours(const char *device)
+/* One whose header is refused bears our label still: it is tried, and says why it fails. */
+static bool is_ours(const char *device, int peeked, const struct px_peek *peek)
 {
-	struct px_peek peek;
+	bool labelled = false;
 
-	return px_peek(device, &peek) == 0 && *peek.secret;
+	if (peeked == 0)
+		return *peek->secret;
+	return px_luks_look_for_label(device, &labelled) == PX_OK && labelled;
 }
 
-static enum px_status find_volumes(char ***ret_devices)
+/* A disk that does not answer may be a volume, so it counts as one that failed. */
+static enum px_status find_volumes(char ***ret_devices, size_t *ret_silent)
 {
 	px_auto(strv) char **disks = NULL;
+	struct px_peek peek;
 	char **disk;
 	int r = px_disks_list(PX_DISKS_ROOT, &disks);
 
 	if (r < 0)
 		return px_fail(PX_KERNEL, "cannot look for disks in /sys: %s", strerror(-r));
-	for (disk = disks; disk && *disk; disk++)
-		if (is_ours(*disk) && px_strv_add(ret_devices, *disk) < 0)
+	for (disk = disks; disk && *disk; disk++) {
+		r = px_peek(*disk, &peek);
+		if (r == -ETIMEDOUT) {
+			px_warn("%s does not answer: it was left out", *disk);
+			++*ret_silent;
+		} else if (is_ours(*disk, r, &peek) && px_strv_add(ret_devices, *disk) < 0) {
 			return px_nomem();
+		}
+	}
 	return PX_OK;
 }
 
@@ -65,11 +76,11 @@ static bool is_to_stop(void)
 	       (sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1);
 }
 
-static enum px_status rotate_each(char *const *devices,
+static enum px_status rotate_each(char *const *devices, size_t silent,
 				  enum px_status (*rotate)(const char *device, const void *arg),
 				  const void *arg)
 {
-	size_t count = px_strv_len(devices), failed = 0, i;
+	size_t count = px_strv_len(devices), failed = silent, i;
 
 	px_signals_hold();
 	for (i = 0; i < count && !is_to_stop(); i++)
@@ -79,7 +90,7 @@ static enum px_status rotate_each(char *const *devices,
 			       count - i, count);
 	if (failed)
 		return px_fail(PX_SOME_FAILED, "%zu of %zu volumes failed, as said above", failed,
-			       count);
+			       count + silent);
 	return PX_OK;
 }
 
@@ -89,12 +100,13 @@ enum px_status px_rotate_all(char *const *devices,
 {
 	px_auto(strv) char **found = NULL;
 	enum px_status st = PX_OK;
+	size_t silent = 0;
 
 	if (!*devices)
-		st = find_volumes(&found);
+		st = find_volumes(&found, &silent);
 	if (st)
 		return st;
-	if (!*devices && !found)
+	if (!*devices && !found && !silent)
 		return px_fail(PX_NO_VOLUME, "this machine has no volume of pxenc's");
-	return rotate_each(*devices ? devices : found, rotate, arg);
+	return rotate_each(*devices ? devices : found, silent, rotate, arg);
 }

@@ -151,7 +151,8 @@ static enum px_status decide(struct job *job, const struct px_new_key_args *told
 				"follow it: --generate, --cluster-key or --secret PATH",
 				job->rotation.device, px_luks_token(job->luks)->secret);
 	}
-	return px_new_key_choose(&job->session, &args, px_luks_uuid(job->luks), ret_key);
+	return px_new_key_choose(&job->session, &args, px_luks_uuid(job->luks),
+				 px_luks_token(job->luks)->secret, ret_key);
 }
 
 static void report(const struct job *job, const char *because)

@@ -12,7 +12,7 @@
 
 /* For mount(8), systemd and udisks alone: no filesystem knows them. (_netdev is for libmount, which
  * keeps it from the kernel and in its utab: there systemd finds it again at shutdown.) A '=' or '-'
- * or '.' at the end stands for anything that starts so. */
+ * at the end stands for anything that starts so. */
 static const char *const not_ours[] = {
 	"nofail",   "auto",    "noauto", "user",    "nouser",	"users",   "nousers",
 	"owner",    "noowner", "group",	 "nogroup", "defaults", "helper=", "uhelper=",
