@@ -31,6 +31,16 @@ enum px_status px_luks_load(const char *device, struct px_luks **ret_luks) PX_MU
 enum px_status px_luks_load_to_change(const char *device, struct px_luks **ret_luks) PX_MUST_CHECK;
 
 /* What a new volume is to be; see image.h. */
+/*
+ * The same for a rotation, which alone may be given a volume whose reencryption was killed when all
+ * but the end of its header was written: that end is made up for in memory, as px_luks_load does
+ * too. px_luks_write_end writes it to the device, once the seal was verified; then the volume is to
+ * be loaded anew. px_luks_load_to_change refuses such a volume: PX_BUSY.
+ */
+enum px_status px_luks_load_to_rotate(const char *device, struct px_luks **ret_luks) PX_MUST_CHECK;
+bool px_luks_lacks_end(const struct px_luks *luks);
+enum px_status px_luks_write_end(struct px_luks *luks) PX_MUST_CHECK;
+
 struct px_luks_params {
 	const char *uuid;	  /* chosen by the caller, since a generated key's path has it */
 	const char *label;	  /* or NULL */

@@ -39,4 +39,14 @@ int px_seal_prove(const char *uuid, const struct px_secret *key, char **ret_proo
 int px_seal_check_proof(const char *proof, const char *uuid,
 			const struct px_secret *key) PX_MUST_CHECK;
 
+/*
+ * By which a key is known again that a rotation puts at a path, or takes from one: an HMAC under
+ * the key, over the path (relative). Of generated keys only, for the reason above. -errno;
+ * px_seal_check_mark: -EBADMSG, it is another key.
+ */
+int px_seal_mark(const char *uuid, const char *secret, const struct px_secret *key,
+		 char **ret_mark) PX_MUST_CHECK;
+int px_seal_check_mark(const char *mark, const char *uuid, const char *secret,
+		       const struct px_secret *key) PX_MUST_CHECK;
+
 #endif

@@ -17,8 +17,9 @@
  * While the key is changed it has one member more, and never both: "next" until the new key is
  * the volume's, "old" from then on until the old one is gone.
  *
- *    "next":{"slot":1,"secret":"volumes/UUID/2","keep":false}
- *    "old":{"slot":0,"secret":"volumes/UUID/1","keep":false,"salt":"…"}
+ *    "next":{"slot":1,"secret":"volumes/UUID/2","keep":false,"proof":"…"}
+ *    "old":{"slot":0,"secret":"volumes/UUID/1","keep":false,"salt":"…",
+ *           "proof":"…"}
  *
  * While the volume key is changed, "reencrypt" is true, and the token names the keyslots of both
  * volume keys, which the same secret opens.
@@ -32,6 +33,7 @@ struct px_token_other {
 	char *secret; /* NULL: there is no change under way */
 	bool keep;    /* the old key's secret is to stay in the store */
 	char *salt;   /* of an old one: that of its keyslot, by which it is known; NULL: none */
+	char *proof;  /* of a generated key: px_seal_mark, by which it is known; NULL: none */
 };
 
 struct px_token {

@@ -99,7 +99,7 @@ static enum px_status load(const struct arguments *args, struct job *job)
 {
 	enum px_status st;
 
-	st = px_luks_load_to_change(job->device, &job->luks);
+	st = px_luks_load_to_rotate(job->device, &job->luks);
 	if (!st && !px_luks_token(job->luks))
 		return px_fail(PX_USAGE, "%s is not pxenc's: pxenc enroll makes it so",
 			       args->device);
@@ -136,21 +136,25 @@ static enum px_status open_volume(struct job *job)
 }
 
 /* Without being told, a key of the volume's own is followed by another one. */
+static enum px_status check_told(const struct arguments *args, const struct job *job)
+{
+	const char *secret = px_luks_token(job->luks)->secret;
+
+	if (args->key.secret || args->key.cluster_key || args->key.generate ||
+	    px_new_key_is_own(secret, px_luks_uuid(job->luks)))
+		return PX_OK;
+	return px_fail(PX_USAGE,
+		       "the key of %s is '%s', which others may use: say what is to follow it: "
+		       "--generate, --cluster-key or --secret PATH",
+		       job->rotation.device, secret);
+}
+
 static enum px_status decide(struct job *job, const struct px_new_key_args *told,
 			     struct px_new_key *ret_key)
 {
 	struct px_new_key_args args = *told;
 
-	if (!args.secret && !args.cluster_key && !args.generate) {
-		args.generate = px_new_key_is_own(px_luks_token(job->luks)->secret,
-						  px_luks_uuid(job->luks));
-		if (!args.generate)
-			return px_fail(
-				PX_USAGE,
-				"the key of %s is '%s', which others may use: say what is to "
-				"follow it: --generate, --cluster-key or --secret PATH",
-				job->rotation.device, px_luks_token(job->luks)->secret);
-	}
+	args.generate = args.generate || (!args.secret && !args.cluster_key);
 	return px_new_key_choose(&job->session, &args, px_luks_uuid(job->luks),
 				 px_luks_token(job->luks)->secret, ret_key);
 }
@@ -200,7 +204,14 @@ static enum px_status begin(const struct arguments *args, struct job *job)
 	st = load(args, job);
 	if (!st)
 		st = fetch(args, job);
-	return st ? st : open_volume(job);
+	if (!st)
+		st = open_volume(job);
+	if (st || !px_luks_lacks_end(job->luks))
+		return st;
+	/* Its seal is right, so the end of its reencryption may be written. */
+	st = px_luks_write_end(job->luks);
+	unload(job);
+	return st ? st : begin(args, job);
 }
 
 static enum px_status find_mapping(struct job *job)
@@ -237,6 +248,8 @@ static enum px_status reencrypt(const struct arguments *args, struct job *job)
 		return st;
 	unload(job);
 	st = begin(args, job);
+	if (!st)
+		st = px_header_keep(&job->session, job->luks, job->rotation.key);
 	if (st || done || !again)
 		return st;
 	/* It had not begun to write, and was undone; now it is asked for. */
@@ -251,8 +264,11 @@ static enum px_status rotate(const struct arguments *args)
 	bool done;
 
 	st = px_lock_device(args->device, &job.device, &job.lock);
+	/* Before a reencryption that may take hours. */
 	if (!st)
 		st = begin(args, &job);
+	if (!st)
+		st = check_told(args, &job);
 	if (st)
 		return st;
 	px_signals_hold();

@@ -7,6 +7,7 @@
 #include "pxenc/header-backup.h"
 #include "pxenc/key.h"
 #include "pxenc/log.h"
+#include "pxenc/seal.h"
 
 /* A secret of a path that the volume's LUKS2 token names; *ret_key is NULL when there is none. */
 static enum px_status fetch(struct px_rotation *rotation, const char *relative,
@@ -45,13 +46,37 @@ static struct px_token *copy_token(const struct px_rotation *rotation)
 	return px_token_copy(px_luks_token(rotation->luks));
 }
 
+/* By which the key at this path is known again; NULL, and no error, if it is not a generated one.
+ */
+static int mark(const struct px_rotation *rotation, const char *secret, const struct px_secret *key,
+		char **ret_mark)
+{
+	*ret_mark = NULL;
+	if (!px_key_is_generated(key))
+		return 0;
+	return px_seal_mark(px_luks_uuid(rotation->luks), secret, key, ret_mark);
+}
+
+static bool is_marked(const struct px_rotation *rotation, const struct px_token_other *other,
+		      const struct px_secret *key)
+{
+	return key && other->proof &&
+	       px_seal_check_mark(other->proof, px_luks_uuid(rotation->luks), other->secret, key) ==
+		       0;
+}
+
 static enum px_status intend(struct px_rotation *rotation, const struct px_new_key *to, int slot)
 {
 	px_auto(token) struct px_token *token = copy_token(rotation);
-	const struct px_token_other next = { .keyslot = slot,
-					     .secret = to->choice.relative,
-					     .keep = rotation->keep_old };
+	px_auto(free) char *proof = NULL;
+	struct px_token_other next = { .keyslot = slot,
+				       .secret = to->choice.relative,
+				       .keep = rotation->keep_old };
+	int r = to->generated ? mark(rotation, next.secret, to->key, &proof) : 0;
 
+	if (r < 0)
+		return not_tried(rotation, slot, r);
+	next.proof = proof;
 	if (!token || px_token_set_other(&token->next, &next) < 0)
 		return px_nomem();
 	return px_luks_set_token(rotation->luks, token, rotation->key);
@@ -79,7 +104,10 @@ static enum px_status commit(struct px_rotation *rotation, const struct px_secre
 					      .keep = token->next.keep || rotation->keep_old };
 	token->keyslot = token->next.keyslot;
 	token->secret = px_steal(&token->next.secret);
+	px_token_clear_other(&token->next);
 	r = px_luks_slot_salt(rotation->luks, token->old.keyslot, &token->old.salt);
+	if (r == 0)
+		r = mark(rotation, token->old.secret, rotation->key, &token->old.proof);
 	if (r < 0)
 		return not_tried(rotation, token->old.keyslot, r);
 	return px_luks_set_token(rotation->luks, token, key);
@@ -120,17 +148,20 @@ static enum px_status destroy_if(struct px_rotation *rotation, int slot,
 }
 
 /*
- * Whether the old secret is to be deleted: it was generated for this volume, and either we have
- * just used it or the token that says so is sealed. An edited one could name another volume's key.
+ * Whether the old secret is to be deleted: it was generated for this volume, it is still the key
+ * that it was, and the LUKS2 token that says so is sealed, or of this very run. An edited one could
+ * name another volume's key.
  */
 static bool is_to_go(const struct px_rotation *rotation, const struct px_token_other *old,
 		     const struct px_secret *old_key, const struct px_secret *key)
 {
 	if (!old_key || old->keep || !px_new_key_is_own(old->secret, px_luks_uuid(rotation->luks)))
 		return false;
-	if (px_key_is_generated(key) || px_secret_equal(old_key, rotation->key))
+	if (is_marked(rotation, old, old_key) &&
+	    (px_key_is_generated(key) || px_secret_equal(old_key, rotation->key)))
 		return true;
-	px_warn("%s: the secret '%s' was its key, as it seems, and is none now: delete it",
+	px_warn("%s: the secret '%s' was its key, as it seems, and is none now: delete it if no "
+		"other volume needs it",
 		rotation->device, old->secret);
 	return false;
 }
@@ -213,16 +244,28 @@ enum px_status px_rotation_run(struct px_rotation *rotation, struct px_new_key *
 	return clean_up(rotation, to->key);
 }
 
-/* Nothing was done but the intent, and perhaps a key put into the store, which locks nothing. */
-static enum px_status drop_next(struct px_rotation *rotation, const struct px_choice *choice,
-				const struct px_secret *key)
+/*
+ * The keyslot was not added. A key that is in the store may be, by now, that of the volume of which
+ * this one is a snapshot: it is taken up if it is the one that was made for this, and never
+ * deleted.
+ */
+static enum px_status take_up(struct px_rotation *rotation, const struct px_secret *key,
+			      bool *ret_added)
 {
-	enum px_status st = PX_OK;
+	const struct px_token_other *next = &px_luks_token(rotation->luks)->next;
+	int slot = next->keyslot;
+	enum px_status st;
 
-	if (key && px_new_key_is_own(choice->relative, px_luks_uuid(rotation->luks)) &&
-	    px_key_is_generated(rotation->key))
-		st = px_store_delete(rotation->session->store, choice->path);
-	return st ? st : forget_change(rotation, rotation->key);
+	*ret_added = is_marked(rotation, next, key) && !px_luks_has_slot(rotation->luks, slot);
+	if (*ret_added) {
+		st = px_luks_add_slot(rotation->luks, slot, rotation->volume_key, key);
+		return st ? st : prove(rotation, key, slot);
+	}
+	if (key && px_new_key_is_own(next->secret, px_luks_uuid(rotation->luks)))
+		px_warn("%s: the secret '%s' was to be its key and is not: delete it if no other "
+			"volume needs it",
+			rotation->device, next->secret);
+	return forget_change(rotation, rotation->key);
 }
 
 /* Interrupted before the commit: the new key may be in the store and in its keyslot, or not. */
@@ -231,6 +274,7 @@ static enum px_status recover_next(struct px_rotation *rotation, bool *ret_done)
 	const struct px_token_other *next = &px_luks_token(rotation->luks)->next;
 	px_auto(choice) struct px_choice choice = { 0 };
 	px_auto(secret) struct px_secret *key = NULL;
+	bool added = true;
 	enum px_status st;
 	int r;
 
@@ -238,10 +282,12 @@ static enum px_status recover_next(struct px_rotation *rotation, bool *ret_done)
 	if (st)
 		return st;
 	r = opens(rotation, next->keyslot, key);
-	if (r == -EPERM)
-		return drop_next(rotation, &choice, key);
-	if (r < 0)
+	if (r < 0 && r != -EPERM)
 		return not_tried(rotation, next->keyslot, r);
+	if (r == -EPERM)
+		st = take_up(rotation, key, &added);
+	if (st || !added)
+		return st;
 	st = commit(rotation, key);
 	if (!st)
 		st = clean_up(rotation, key);

@@ -50,10 +50,10 @@ static enum px_status build(const struct px_luks *luks, int fd, const char *json
 	return r < 0 ? not_finished(luks, r) : PX_OK;
 }
 
-/* The loaded volume becomes the finished one, in memory; and, if write, on the device as well. */
-static enum px_status finish(struct px_luks **luks, const char *json, bool write)
+/* The loaded volume becomes the finished one, whose JSON is *end (taken over). */
+static enum px_status finish(struct px_luks **luks, char **end)
 {
-	px_auto(fd) int fd = open((*luks)->device, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	px_auto(fd) int fd = open((*luks)->device, O_RDONLY | O_CLOEXEC);
 	px_auto(luks) struct px_luks *finished = NULL;
 	px_auto(free) uint8_t *bytes = NULL;
 	struct px_backup backup;
@@ -62,42 +62,53 @@ static enum px_status finish(struct px_luks **luks, const char *json, bool write
 
 	if (fd < 0)
 		return not_finished(*luks, -errno);
-	status = build(*luks, fd, json, &bytes, &backup);
+	status = build(*luks, fd, *end, &bytes, &backup);
 	if (status == PX_OK)
 		status = px_backup_load(&backup, (*luks)->device_size, (*luks)->device, &finished);
-	if (status == PX_OK && write)
-		return px_backup_write(&backup, finished, fd, (*luks)->device);
 	if (status != PX_OK)
 		return status;
 	px_luks_listen();
 	r = crypt_set_data_device(finished->cd, (*luks)->device);
 	if (r < 0)
 		return px_luks_failed((*luks)->device, "cannot be used with its header's end", r);
-	finished->was_reencrypting = true;
+	finished->end = px_steal(end);
 	px_luks_free(luks);
 	*luks = px_steal(&finished);
 	return PX_OK;
 }
 
-enum px_status px_luks_make_up(struct px_luks **luks, bool write, bool *ret_wrote)
+enum px_status px_luks_make_up(struct px_luks **luks)
 {
-	px_auto(free) char *finished = NULL;
+	px_auto(free) char *end = NULL;
 	const char *json = NULL;
 	enum px_status status;
 	int r;
 
-	*ret_wrote = false;
 	if (!(*luks)->header->reencrypting)
 		return PX_OK;
 	status = px_luks_json(*luks, &json);
 	if (status != PX_OK)
 		return status;
-	r = px_header_finish(json, strlen(json), &finished);
+	r = px_header_finish(json, strlen(json), &end);
 	if (r == -ENOENT)
 		return PX_OK;
-	if (r < 0)
-		return not_finished(*luks, r);
-	status = finish(luks, finished, write);
-	*ret_wrote = status == PX_OK && write;
-	return status;
+	return r < 0 ? not_finished(*luks, r) : finish(luks, &end);
+}
+
+bool px_luks_lacks_end(const struct px_luks *luks)
+{
+	return luks->end != NULL;
+}
+
+enum px_status px_luks_write_end(struct px_luks *luks)
+{
+	px_auto(fd) int fd = open(luks->device, O_RDWR | O_CLOEXEC);
+	px_auto(free) uint8_t *bytes = NULL;
+	struct px_backup backup;
+	enum px_status status;
+
+	if (fd < 0)
+		return not_finished(luks, -errno);
+	status = build(luks, fd, luks->end, &bytes, &backup);
+	return status == PX_OK ? px_backup_write(&backup, luks, fd, luks->device) : status;
 }

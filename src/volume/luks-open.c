@@ -139,6 +139,22 @@ enum px_status px_luks_verify_seal(struct px_luks *luks, const struct px_secret 
 	return r == 0 ? PX_OK : refuse_unsealed(luks, key, named_slot, r);
 }
 
+/*
+ * While the volume key is changed, libcryptsetup loads the header once more before it activates: a
+ * disk that shows two of them must not get the other one used.
+ */
+static enum px_status check_activated(struct px_luks *luks, const char *name,
+				      const struct px_secret *key)
+{
+	enum px_status status = px_luks_refresh(luks);
+
+	if (status == PX_OK)
+		status = px_luks_verify_seal(luks, key, true);
+	if (status != PX_OK && px_luks_deactivate(name, false) != PX_OK)
+		px_warn("the mapping %s is of a header that is refused: close it", name);
+	return status;
+}
+
 enum px_status px_luks_activate(struct px_luks *luks, const char *name, const struct px_secret *key,
 				const struct px_activate *how)
 {
@@ -157,7 +173,9 @@ enum px_status px_luks_activate(struct px_luks *luks, const char *name, const st
 		px_note("%s: %s", luks->device, px_luks_cause(r));
 		return PX_BUSY;
 	}
-	return r < 0 ? px_luks_failed(luks->device, "cannot be activated", r) : PX_OK;
+	if (r < 0)
+		return px_luks_failed(luks->device, "cannot be activated", r);
+	return luks->header->reencrypting ? check_activated(luks, name, key) : PX_OK;
 }
 
 /*

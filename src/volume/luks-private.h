@@ -16,8 +16,8 @@ struct px_luks {
 	uint64_t device_size;
 	int image; /* a header in memory that stands for the device's; -1: none */
 	struct px_header *header;
-	bool was_reencrypting; /* and its header's end was made up for in memory */
-	bool parallel;	       /* with others that open argon2 keyslots */
+	char *end; /* the JSON by which its reencryption's end was made up for; NULL: it was not */
+	bool parallel; /* with others that open argon2 keyslots */
 };
 
 /* What is known of a device before libcryptsetup sees it. */
@@ -65,9 +65,8 @@ int px_luks_write_unbound(struct px_luks *luks, int slot,
 			  const struct px_secret *key) PX_MUST_CHECK;
 
 /* luks-finish.c: when all that a reencryption has left to do is the end of its header, the loaded
- * volume becomes the finished one, in memory; or, with write, the device gets that header, and is
- * to be loaded anew (*ret_wrote). Anything else stays as it is. PX_KERNEL, PX_NOMEM. */
-enum px_status px_luks_make_up(struct px_luks **luks, bool write, bool *ret_wrote) PX_MUST_CHECK;
+ * volume becomes the finished one, in memory. Anything else stays as it is. PX_KERNEL, PX_NOMEM. */
+enum px_status px_luks_make_up(struct px_luks **luks) PX_MUST_CHECK;
 
 /* luks-backup.c: the areas of a header's keyslots, one behind the other. */
 size_t px_header_areas_size(const struct px_header *header);

@@ -13,7 +13,7 @@
 
 bool px_luks_is_reencrypting(const struct px_luks *luks)
 {
-	return luks->header->reencrypting || luks->was_reencrypting;
+	return luks->header->reencrypting || luks->end;
 }
 
 enum px_status px_luks_add_volume_key(struct px_luks *luks, int slot, const struct px_secret *key)

@@ -218,7 +218,7 @@ enum px_status px_luks_load_header(struct px_luks *luks, const struct px_luks_st
 	return px_luks_check(luks, start);
 }
 
-static enum px_status load_once(const char *device, struct px_luks **ret_luks)
+static enum px_status load(const char *device, struct px_luks **ret_luks)
 {
 	px_auto(luks) struct px_luks *luks = NULL;
 	struct px_luks_start start;
@@ -233,23 +233,6 @@ static enum px_status load_once(const char *device, struct px_luks **ret_luks)
 	return status;
 }
 
-static enum px_status load(const char *device, bool to_change, struct px_luks **ret_luks)
-{
-	px_auto(luks) struct px_luks *luks = NULL;
-	enum px_status status = load_once(device, &luks);
-	bool wrote = false;
-
-	if (status == PX_OK)
-		status = px_luks_make_up(&luks, to_change, &wrote);
-	if (status == PX_OK && wrote) {
-		px_luks_free(&luks);
-		status = load_once(device, &luks);
-	}
-	if (status == PX_OK)
-		*ret_luks = px_steal(&luks);
-	return status;
-}
-
 enum px_status px_luks_load(const char *device, struct px_luks **ret_luks)
 {
 	/*
@@ -258,12 +241,36 @@ enum px_status px_luks_load(const char *device, struct px_luks **ret_luks)
 	 * that is just being written fails its checksum, and the other one is taken.
 	 */
 	crypt_metadata_locking(NULL, 0);
-	return load(device, false, ret_luks);
+	return px_luks_load_to_rotate(device, ret_luks);
+}
+
+enum px_status px_luks_load_to_rotate(const char *device, struct px_luks **ret_luks)
+{
+	px_auto(luks) struct px_luks *luks = NULL;
+	enum px_status status = load(device, &luks);
+
+	if (status == PX_OK)
+		status = px_luks_make_up(&luks);
+	if (status == PX_OK)
+		*ret_luks = px_steal(&luks);
+	return status;
 }
 
 enum px_status px_luks_load_to_change(const char *device, struct px_luks **ret_luks)
 {
-	return load(device, true, ret_luks);
+	px_auto(luks) struct px_luks *luks = NULL;
+	enum px_status status = px_luks_load_to_rotate(device, &luks);
+
+	if (status != PX_OK)
+		return status;
+	/* What is written to a header in memory would be lost. */
+	if (px_luks_lacks_end(luks))
+		return px_fail(PX_BUSY,
+			       "%s: its reencryption was interrupted at its end: run pxenc rotate "
+			       "first",
+			       device);
+	*ret_luks = px_steal(&luks);
+	return PX_OK;
 }
 
 const char *px_luks_device(const struct px_luks *luks)
@@ -314,6 +321,7 @@ void px_luks_free(struct px_luks **luks)
 	px_header_free(&(*luks)->header);
 	px_fd_cleanup(&(*luks)->image);
 	free((*luks)->device);
+	free((*luks)->end);
 	free(*luks);
 	*luks = NULL;
 }

@@ -23,6 +23,7 @@
 
 static const char seal_info[] = "pxenc seal v1";
 static const char proof_info[] = "pxenc format v1";
+static const char mark_info[] = "pxenc rotate v1";
 
 /* base64url without padding, from the base64 that libcrypto makes. */
 static char *encode(const unsigned char mac[PX_MAC_LEN])
@@ -98,4 +99,20 @@ int px_seal_check_proof(const char *proof, const char *uuid, const struct px_sec
 	if (r < 0)
 		return r;
 	return equal(proof, expected) ? 0 : -EBADMSG;
+}
+
+int px_seal_mark(const char *uuid, const char *secret, const struct px_secret *key, char **ret_mark)
+{
+	return authenticate_under(key, uuid, mark_info, secret, ret_mark);
+}
+
+int px_seal_check_mark(const char *mark, const char *uuid, const char *secret,
+		       const struct px_secret *key)
+{
+	px_auto(free) char *expected = NULL;
+	int r = px_seal_mark(uuid, secret, key, &expected);
+
+	if (r < 0)
+		return r;
+	return equal(mark, expected) ? 0 : -EBADMSG;
 }

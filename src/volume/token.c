@@ -30,10 +30,9 @@ static const struct px_json_member token_members[] = {
 };
 
 static const struct px_json_member other_members[] = {
-	{ "slot", PX_JSON_NUMBER, false },
-	{ "secret", PX_JSON_STRING, false },
-	{ "keep", PX_JSON_BOOL, false },
-	{ "salt", PX_JSON_STRING, true },
+	{ "slot", PX_JSON_NUMBER, false }, { "secret", PX_JSON_STRING, false },
+	{ "keep", PX_JSON_BOOL, false },   { "salt", PX_JSON_STRING, true },
+	{ "proof", PX_JSON_STRING, true },
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -148,6 +147,9 @@ static enum px_status check_other(const cJSON *json, const char *name, const cha
 	if (status == PX_OK && (px_json_u32(other, "slot", 0, KEYSLOT_MAX, &slot) < 0 ||
 				(int)slot == nth_keyslot(json, 0)))
 		status = broken(device, "the keyslot of a change is not another one");
+	if (status == PX_OK &&
+	    strcmp(px_json_string(other, "secret"), px_json_string(json, "secret")) == 0)
+		status = broken(device, "the secret of a change is not another one");
 	return status == PX_OK ? check_secret(other, device) : status;
 }
 
@@ -204,7 +206,9 @@ static int read_other(const cJSON *json, const char *name, struct px_token_other
 	other->keep = cJSON_IsTrue(px_json_get(member, "keep")) != 0;
 	if (dup_string(member, "secret", &other->secret) < 0)
 		return -1;
-	return dup_string(member, "salt", &other->salt);
+	if (dup_string(member, "salt", &other->salt) < 0)
+		return -1;
+	return dup_string(member, "proof", &other->proof);
 }
 
 enum px_status px_token_parse(const char *text, size_t len, const char *device,
@@ -273,7 +277,8 @@ static bool add_other(cJSON *json, const char *name, const struct px_token_other
 	return member && cJSON_AddNumberToObject(member, "slot", other->keyslot) &&
 	       cJSON_AddStringToObject(member, "secret", other->secret) &&
 	       cJSON_AddBoolToObject(member, "keep", other->keep) &&
-	       (!other->salt || cJSON_AddStringToObject(member, "salt", other->salt));
+	       (!other->salt || cJSON_AddStringToObject(member, "salt", other->salt)) &&
+	       (!other->proof || cJSON_AddStringToObject(member, "proof", other->proof));
 }
 
 char *px_token_format(const struct px_token *token)
@@ -299,6 +304,7 @@ void px_token_clear_other(struct px_token_other *other)
 {
 	free(other->secret);
 	free(other->salt);
+	free(other->proof);
 	*other = (struct px_token_other){ .secret = NULL };
 }
 
@@ -308,7 +314,9 @@ int px_token_set_other(struct px_token_other *other, const struct px_token_other
 
 	copy.secret = value->secret ? strdup(value->secret) : NULL;
 	copy.salt = value->salt ? strdup(value->salt) : NULL;
-	if ((value->secret && !copy.secret) || (value->salt && !copy.salt)) {
+	copy.proof = value->proof ? strdup(value->proof) : NULL;
+	if ((value->secret && !copy.secret) || (value->salt && !copy.salt) ||
+	    (value->proof && !copy.proof)) {
 		px_token_clear_other(&copy);
 		return -ENOMEM;
 	}

@@ -459,7 +459,18 @@ TEST(a_forged_reencryption_is_refused)
 		{ "\"reencrypt\":true", "\"reencrypt\":false", "exactly one keyslot" },
 		{ "aes-xts-plain64\",\"sector_size\":4096,\"flags\":[\"backup-final\"]",
 		  "cipher_null-ecb\",\"sector_size\":4096,\"flags\":[\"backup-final\"]",
+		  "not one of ours" },
+		{ "\"segments\":{\"0\":{\"type\":\"crypt\",\"offset\":\"16777216\"",
+		  "\"segments\":{\"0\":{\"type\":\"crypt\",\"offset\":\"0\"",
 		  "is not like the others" },
+		{ "\"segments\":{\"0\":{\"type\":\"crypt\",\"offset\":\"16777216\"",
+		  "\"segments\":{\"0\":{\"type\":\"crypt\",\"offset\":\"17825792\"",
+		  "is not like the others" },
+		{ "\"iv_tweak\":\"0\"", "\"iv_tweak\":\"8\"", "is not like the others" },
+		{ "\"size\":\"dynamic\"", "\"size\":\"4096\"", "to the end of the device" },
+		{ "\"size\":\"dynamic\"", "\"size\":\"0\"", "is not like the others" },
+		{ "\"size\":\"dynamic\"", "\"size\":\"100\"", "is not like the others" },
+		{ "\"backup-previous\"", "\"backup-final\"", "is not one of a reencryption" },
 		{ "\"encryption\":\"aes-xts-plain64\",\"sector_size\":4096}",
 		  "\"encryption\":\"cipher_null-ecb\",\"sector_size\":4096}",
 		  "is not like the others" },
@@ -523,6 +534,17 @@ static void all_but_the_end(void)
 	forge("\"segments\":[\"2\"]", "\"segments\":[\"0\",\"2\"]");
 }
 
+/* As rotate does. */
+static void write_end(void)
+{
+	assert_ok(px_luks_load_to_rotate(image, &luks));
+	assert_true(px_luks_lacks_end(luks));
+	assert_ok(px_luks_write_end(luks));
+	px_luks_free(&luks);
+	luks = load();
+	assert_false(px_luks_lacks_end(luks));
+}
+
 TEST(the_end_of_a_reencryption_that_is_missing_is_made_up_for)
 {
 	struct stat before, after;
@@ -538,13 +560,12 @@ TEST(the_end_of_a_reencryption_that_is_missing_is_made_up_for)
 	assert_int_equal(stat(image, &after), 0);
 	assert_memory_equal(&before.st_mtim, &after.st_mtim, sizeof(before.st_mtim));
 
-	luks = load();
+	assert_fails(PX_BUSY, px_luks_load_to_change(image, &luks), "run pxenc rotate first");
+	write_end();
 	assert_false(px_luks_is_reencrypting(luks));
 	assert_int_equal(px_luks_token(luks)->keyslot, 1);
 	assert_int_equal(px_luks_token(luks)->second, -1);
-	px_luks_free(&luks);
 	assert_openable();
-	luks = load();
 }
 
 TEST(an_end_that_cannot_be_made_up_for_is_said)
@@ -560,7 +581,11 @@ TEST(an_end_that_cannot_be_made_up_for_is_said)
 	failure = -EIO;
 	assert_fails(PX_KERNEL, px_luks_load(image, &luks), "cannot be made up for");
 	assert_null(luks);
-	luks = load();
+	assert_ok(px_luks_load_to_rotate(image, &luks));
+	failing = "px_luks2_read";
+	assert_fails(PX_KERNEL, px_luks_write_end(luks), "cannot be made up for");
+	px_luks_free(&luks);
+	write_end();
 }
 
 TEST(what_is_not_at_its_end_is_not_finished)
@@ -589,16 +614,13 @@ static int finish(void *arg)
 
 TEST(finishing_without_memory_fails)
 {
-	struct px_luks *unfinished;
 	char *json;
 
 	all_but_the_end();
 	json = dump();
 	each_allocation_may_fail(finish, json, -ENOMEM);
 	free(json);
-	unfinished = load();
-	px_luks_free(&unfinished);
-	luks = load();
+	write_end();
 }
 
 TEST(a_reencryption_fails_with_the_cause)

@@ -268,6 +268,26 @@ TEST(a_missing_seal_is_told)
 	px_secret_free(&key);
 }
 
+TEST(a_key_is_known_again_by_its_mark_and_path)
+{
+	struct px_secret *key = NULL, *other = NULL;
+	char *mark = NULL;
+
+	assert_int_equal(px_key_generate(&key), 0);
+	assert_int_equal(px_key_generate(&other), 0);
+	assert_int_equal(px_seal_mark(SAMPLE_UUID, "a/1", key, &mark), 0);
+	assert_int_equal(px_seal_check_mark(mark, SAMPLE_UUID, "a/1", key), 0);
+	assert_int_equal(px_seal_check_mark(mark, SAMPLE_UUID, "a/2", key), -EBADMSG);
+	assert_int_equal(px_seal_check_mark(mark, SAMPLE_UUID, "a/1", other), -EBADMSG);
+	assert_int_equal(px_seal_check_proof(mark, SAMPLE_UUID, key), -EBADMSG);
+	failing = "EVP_MAC_init";
+	assert_int_equal(px_seal_check_mark(mark, SAMPLE_UUID, "a/1", key), -EIO);
+	failing = NULL;
+	free(mark);
+	px_secret_free(&key);
+	px_secret_free(&other);
+}
+
 TEST(what_cannot_be_sealed_is_invalid)
 {
 	static const char *const changes[][2] = {
@@ -402,6 +422,7 @@ int main(void)
 		cmocka_unit_test(the_uuid_is_sealed),
 		cmocka_unit_test(a_wrong_seal_or_key_is_told),
 		cmocka_unit_test(a_missing_seal_is_told),
+		cmocka_unit_test(a_key_is_known_again_by_its_mark_and_path),
 		cmocka_unit_test(what_cannot_be_sealed_is_invalid),
 		cmocka_unit_test(a_header_that_cannot_be_sealed_passes_no_seal),
 		cmocka_unit_test(a_failing_libcrypto_never_passes_a_seal),

@@ -61,11 +61,11 @@ TEST(what_is_written_is_read_back)
 
 TEST(a_change_under_way_is_read_and_written)
 {
-	static const char json[] =
-		"{\"type\":\"pxenc\",\"keyslots\":[\"0\"],\"version\":1,"
-		"\"secret_type\":\"dcos\",\"store\":\"default\","
-		"\"secret\":\"a\",\"auto\":false,"
-		"\"old\":{\"slot\":5,\"secret\":\"b/c\",\"keep\":true,\"salt\":\"AAAA\"}}";
+	static const char json[] = "{\"type\":\"pxenc\",\"keyslots\":[\"0\"],\"version\":1,"
+				   "\"secret_type\":\"dcos\",\"store\":\"default\","
+				   "\"secret\":\"a\",\"auto\":false,"
+				   "\"old\":{\"slot\":5,\"secret\":\"b/"
+				   "c\",\"keep\":true,\"salt\":\"AAAA\",\"proof\":\"BBBB\"}}";
 	struct px_token *token = NULL, *copy;
 	char *text;
 
@@ -75,6 +75,7 @@ TEST(a_change_under_way_is_read_and_written)
 	assert_string_equal(token->old.secret, "b/c");
 	assert_true(token->old.keep);
 	assert_string_equal(token->old.salt, "AAAA");
+	assert_string_equal(token->old.proof, "BBBB");
 	copy = px_token_copy(token);
 	text = px_token_format(copy);
 	assert_string_equal(text, json);
@@ -146,6 +147,8 @@ TEST(anything_else_is_refused)
 		  "store" },
 		{ "{" TYPE C SLOT C V1 C DCOS C STORE C SECRET C AUTO C NEXT(0, "a/b") "}",
 		  "not another one" },
+		{ "{" TYPE C SLOT C V1 C DCOS C STORE C SECRET C AUTO C OLD(3, "a/b") "}",
+		  "secret of a change is not another one" },
 		{ "{" TYPE C SLOT C V1 C DCOS C STORE C SECRET C AUTO C NEXT(32, "a/b") "}",
 		  "not another one" },
 		{ "{" TYPE C SLOT C V1 C DCOS C STORE C SECRET C AUTO C NEXT(1, "../b") "}",
