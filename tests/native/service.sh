@@ -11,7 +11,8 @@ trap 'dcosd_stop main; rm -rf "$T_DIR"' EXIT
 
 t_own_run_dir
 export PXENC_CONFIG=$T_DIR/config.json T_TIMEOUT=60
-IMAGE=$T_DIR/image MANY=40
+IMAGE=$T_DIR/image SOME=40 MANY=1000 REFUSED=200
+FETCH=$(realpath "$(dirname "$(command -v pxenc)")/..")/pxenc-fetch
 
 configure() {
     (umask 077 && printf %s "$1" >"$T_DIR/password")
@@ -38,17 +39,23 @@ fetchers() {
     { pgrep -x pxenc-fetch -P "$parents"; pgrep -x pxenc-fetch -P "$parents"; } | sort | uniq -d | wc -l
 }
 
-# open_all: as many at once; sets pids, most (that asked at a time) and statuses.
+# What runs of this build and this test, whosever child it is by now.
+processes() { pgrep -c -f "^pxenc open .*$T_DIR|^$FETCH\$"; }
+
+# open_all NUMBER: as many at once; sets pids, most (that asked at a time), seen (that ran at a time)
+# and statuses.
 open_all() {
-    local i now
-    pids=() most=0 statuses=
-    for ((i = 0; i < MANY; i++)); do
+    local i now start=$EPOCHREALTIME
+    pids=() most=0 seen=0 statuses=
+    for ((i = 0; i < $1; i++)); do
         pxenc open --test --service "$IMAGE" 2>>"$T_DIR/said" &
         pids+=($!)
     done
     while kill -0 "${pids[@]}" 2>/dev/null; do
         now=$(fetchers "${pids[@]}")
         [ "$now" -le "$most" ] || most=$now
+        now=$(processes)
+        [ "$now" -le "$seen" ] || seen=$now
         sleep 0.02
     done
     for i in "${pids[@]}"; do
@@ -56,22 +63,46 @@ open_all() {
         statuses+="$? "
     done
     statuses=$(tr ' ' '\n' <<<"$statuses" | grep . | sort | uniq -c | xargs)
+    echo "figure: $1 at once: $(((${EPOCHREALTIME/./} - ${start/./}) / 1000)) ms, $seen processes at a time," \
+        "of which $most ask the store"
+}
+
+logins() { requests main 'POST /acs/api/v1/auth/login'; }
+gets() { requests main '^GET .* 200$'; }
+
+# opens NUMBER: as many at once, while nobody is logged in.
+opens() {
+    local logged_in got
+    rm -rf "$RUN_DIR"
+    logged_in=$(logins) got=$(gets)
+    open_all "$1"
+    check_equal "$1 at once: all open" "$statuses" "$1 0"
+    check_equal 'with one login' $(($(logins) - logged_in)) 1
+    check_equal 'and one GET each' $(($(gets) - got)) "$1"
+    check 'at most eight ask the store at a time' test "$most" -le 8
+    check_equal 'nothing is left running' "$(processes)" 0
+}
+
+# refused NUMBER: as many at once, with a wrong password.
+refused() {
+    local before count
+    configure wrong
+    rm -rf "$RUN_DIR"
+    before=$(logins)
+    SECONDS=0
+    open_all "$1"
+    check_equal "$1 with a wrong password: none opens, each with status 7" "$statuses" "$1 7"
+    count=$(($(logins) - before))
+    check 'and one login reaches the server, or one in 30 seconds' \
+        test $count -ge 1 -a $count -le $((1 + SECONDS / 30))
+    check_equal 'nothing is left running, either' "$(processes)" 0
 }
 
 setup || exit 1
-before=$(requests main 'POST /acs/api/v1/auth/login')
-open_all
-check_equal "$MANY at once: all open" "$statuses" "$MANY 0"
-check_equal 'with one login' $(($(requests main 'POST /acs/api/v1/auth/login') - before)) 1
-check 'at most eight ask the store at a time, and more than one does' test "$most" -le 8 -a "$most" -gt 1
-check_equal 'nothing is left running' "$(fetchers "${pids[@]}")" 0
-
-configure wrong
-rm -rf "$RUN_DIR"
-before=$(requests main 'POST /acs/api/v1/auth/login')
-SECONDS=0
-open_all
-check_equal 'with a wrong password none opens, each with status 7' "$statuses" "$MANY 7"
-check 'and at most one login in 30 seconds reaches the server' \
-    test $(($(requests main 'POST /acs/api/v1/auth/login') - before)) -le $((1 + SECONDS / 30))
+opens $SOME
+check 'and more than one does' test "$most" -gt 1
+dcosd_control main faults ''
+opens $MANY
+check 'while hundreds wait' test "$seen" -gt $((MANY / 4))
+refused $REFUSED
 t_done

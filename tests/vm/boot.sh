@@ -194,7 +194,7 @@ check_all_there() {
 }
 
 second_boot() {
-    local boot unit
+    local boot unit before
     unit=$(unit_of $AUTO)
     check_shutdown 'with nothing in its way'
     boot=$(since_start multi-user.target)
@@ -207,7 +207,9 @@ second_boot() {
     check 'the volume whose secret is missing is not mounted' \
         wait_for 180 bash -c 'systemctl is-failed -q mnt-missing.mount && ! mountpoint -q /mnt/missing'
     check 'and its error says so' said 'mount.pxenc: .*secrets list shows' -u mnt-missing.mount
-    check_not 'nothing waited for it' grep -q 'remote-fs.target' <<<"$(systemctl show -P Before mnt-missing.mount)"
+    before=$(systemctl show -P Before mnt-missing.mount)
+    check_match 'only the end waits for it' "$before" 'umount\.target'
+    check_not 'and nothing that the boot needs' grep -qE '(remote-fs|multi-user|sysinit|basic)\.target' <<<"$before"
     check 'and it failed long before its timeout' test "$(seconds_tried mnt-missing.mount)" -lt 40
 
     check_hot_plug
@@ -259,6 +261,7 @@ check_stubborn_user() {
         bash -c "mountpoint -q /mnt/hot && cat /mnt/hot/file"
     exec 9</mnt/hot/file
     vm-disk unplug 1
+    check 'it is pulled out once more' wait_for 120 bash -c "pxenc status $hot --json | jq -e '.[0].state == \"gone\"'"
 }
 
 third_boot() {
