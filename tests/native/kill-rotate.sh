@@ -21,11 +21,15 @@ key_volume
 SLOTS=1 NAMED='volumes/*/[123]' KNOWN=none
 key_sweep rotate rotated rotate_again pxenc rotate "$IMAGE"
 # The run that finishes it is not told to keep the old key; the one that was interrupted was, and
-# said so in the LUKS2 token once it had begun.
+# said so in the LUKS2 token once it had begun. If its key never came into the store there is
+# nothing to finish, and a rotation of its own follows.
 KNOWN='.*/[12]'
 finish_plainly() { pxenc rotate "$IMAGE"; }
 kept() {
-    [ "$1" = finished ] || intended=$(token | jq '.next.keep // .old.keep // false')
+    if [ "$1" = killed ]; then
+        intended=false
+        ! own_keys | grep -qx '.*/2' || intended=$(token | jq '.next.keep // .old.keep // false')
+    fi
     rotated "$1" && { [ "$1" = killed ] || [ "$intended" = false ] || own_keys | grep -qx '.*/1'; }
 }
 sweep_save "$IMAGE"

@@ -159,7 +159,10 @@ open_on_dm() {
 
 first_boot() {
     mkdir -p $T_DIR
+    # As made a day ago: after the restart this machine's clock may be behind by seconds.
+    date -s '-1 day' >/dev/null
     bash "$here/certs.sh" $T_DIR/certs
+    date -s '+1 day' >/dev/null
     install -d /etc/pxenc /mnt/{a,b,missing,suspended,hot}
     cp $T_DIR/certs/ca.crt /etc/pxenc/dcos-ca.crt
     echo u >/etc/pxenc/username
