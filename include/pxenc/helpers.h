@@ -18,6 +18,10 @@
 /* Removes those that nobody uses. -EBUSY: some are left. Other -errno: sysfs or device-mapper. */
 int px_helpers_clear(dev_t device) PX_MUST_CHECK;
 
+/* The same for a device of that name in /dev, unless another pxenc is at work on it: then they are
+ * not left behind, but in use. A device without any is not opened. */
+int px_helpers_clear_left(dev_t device, const char *name) PX_MUST_CHECK;
+
 /*
  * For a volume whose header says that its volume key is being changed, before it is used. mapped:
  * its mapping's name, or NULL. If another pxenc is at work on it, a mapped one is fine and one

@@ -2,12 +2,17 @@
 #include "close-stuck.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "pxenc/cmd.h"
+#include "pxenc/file.h"
 #include "pxenc/log.h"
 #include "pxenc/mapping.h"
 #include "pxenc/peek.h"
 #include "pxenc/stale.h"
+#include "pxenc/worker.h"
 
 /* By its name, as we gave it, or by the LUKS2 token on the device below, which is not suspended. */
 static bool is_ours(const struct px_mapping *mapping)
@@ -26,34 +31,115 @@ static bool is_ours(const struct px_mapping *mapping)
 	return px_peek(device, &peek) == 0 && *peek.secret != '\0';
 }
 
-static enum px_status release_all(const struct px_mapping *list, size_t count)
+/* One that is to be released, in a process of its own: its disk may keep us for seconds. */
+struct release {
+	const struct px_mapping *mapping;
+	struct px_worker worker;
+};
+
+static bool is_stuck(const struct px_mapping *mapping)
+{
+	return mapping->suspended || mapping->gone;
+}
+
+static enum px_status release(const struct px_mapping *mapping)
+{
+	if (!is_ours(mapping))
+		return PX_OK;
+	px_warn("%s %s: it is released, and what was not written is lost", mapping->name,
+		mapping->gone ? "has lost its device" : "is suspended");
+	return px_stale_release(mapping);
+}
+
+static void work(void *arg, int in, int to)
+{
+	const struct release *job = arg;
+	unsigned char st = (unsigned char)release(job->mapping);
+
+	(void)in;
+	if (px_write_all(to, &st, sizeof(st)) < 0)
+		return;
+}
+
+/* Without a process for it, it is done here. */
+static enum px_status start(struct release *job)
+{
+	job->worker = PX_WORKER_NONE;
+	return px_worker_start(work, job, -1, &job->worker) < 0 ? release(job->mapping) : PX_OK;
+}
+
+/* PX_KERNEL: it died without a word. */
+static enum px_status finish(struct release *job)
+{
+	unsigned char st = PX_KERNEL;
+
+	if (job->worker.pid == 0)
+		return PX_OK;
+	if (read(job->worker.from, &st, sizeof(st)) != sizeof(st))
+		px_warn("nobody knows whether %s was released", job->mapping->name);
+	px_worker_end(&job->worker);
+	return (enum px_status)st;
+}
+
+static enum px_status release_all(struct release *jobs, size_t count)
 {
 	enum px_status st, worst = PX_OK;
 	size_t i;
 
 	for (i = 0; i < count; i++) {
-		if ((!list[i].suspended && !list[i].gone) || !is_ours(&list[i]))
-			continue;
-		px_warn("%s %s: it is released, and what was not written is lost", list[i].name,
-			list[i].gone ? "has lost its device" : "is suspended");
-		st = px_stale_release(&list[i]);
+		st = start(&jobs[i]);
+		if (st)
+			worst = st;
+	}
+	for (i = 0; i < count; i++) {
+		st = finish(&jobs[i]);
 		if (st)
 			worst = st;
 	}
 	return worst;
 }
 
-enum px_status px_close_stuck(void)
+static enum px_status ask(size_t count)
+{
+	char question[160];
+
+	snprintf(question, sizeof(question),
+		 "of %zu suspended or lost mappings, pxenc's are released, and what was not "
+		 "written to them is "
+		 "lost",
+		 count);
+	return px_confirm(question);
+}
+
+static enum px_status close_stuck(const struct px_mapping *list, size_t count, bool force)
+{
+	px_auto(free) struct release *jobs = NULL;
+	enum px_status st = PX_OK;
+	size_t stuck = 0, i;
+
+	jobs = calloc(count, sizeof(*jobs));
+	if (!jobs)
+		return px_nomem();
+	for (i = 0; i < count; i++)
+		if (is_stuck(&list[i]))
+			jobs[stuck++].mapping = &list[i];
+	if (stuck > 0 && !force)
+		st = ask(stuck);
+	return st ? st : release_all(jobs, stuck);
+}
+
+enum px_status px_close_stuck(bool force)
 {
 	struct px_mapping *list = NULL;
-	enum px_status st;
+	enum px_status st = PX_OK;
 	size_t count = 0;
 	int r;
 
 	r = px_mapping_list(&list, &count);
 	if (r < 0)
 		return px_fail(PX_KERNEL, "cannot look for mappings in /sys: %s", strerror(-r));
-	st = release_all(list, count);
+	if (count > 0)
+		st = close_stuck(list, count, force);
 	px_mapping_list_free(&list, count);
 	return st;
 }

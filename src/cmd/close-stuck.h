@@ -2,14 +2,17 @@
 #ifndef PXENC_CMD_CLOSE_STUCK_H
 #define PXENC_CMD_CLOSE_STUCK_H
 
+#include <stdbool.h>
+
 #include "pxenc/cleanup.h"
 #include "pxenc/status.h"
 
 /*
  * For shutdown: releases every volume of pxenc's that is suspended or whose device was pulled out,
- * so that nobody waits for it any more. What was not written to its disk is lost. PX_KERNEL: some
- * could not be released.
+ * so that nobody waits for it any more. What was not written to its disk is lost, so that it asks,
+ * if there are any, unless it is forced. All are released at once, and a disk that does not answer
+ * holds up none of the others. PX_DECLINED; PX_KERNEL: some could not be released.
  */
-enum px_status px_close_stuck(void) PX_MUST_CHECK;
+enum px_status px_close_stuck(bool force) PX_MUST_CHECK;
 
 #endif

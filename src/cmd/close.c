@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "carried.h"
 #include "close-force.h"
 #include "close-stuck.h"
 #include "pxenc/cmd.h"
@@ -10,7 +11,7 @@
 
 struct arguments {
 	bool deferred, force, stuck;
-	const char *what; /* NULL with stuck */
+	const char *what; /* NULL with stuck, which force goes with */
 };
 
 static enum px_status parse(int argc, char **argv, struct arguments *args)
@@ -33,7 +34,7 @@ static enum px_status parse(int argc, char **argv, struct arguments *args)
 			return PX_USAGE;
 	}
 	if (argc - optind != (args->stuck ? 0 : 1) ||
-	    args->deferred + args->force + args->stuck > 1)
+	    args->deferred + (args->force || args->stuck) > 1)
 		return px_usage("close");
 	args->what = argv[optind];
 	return PX_OK;
@@ -47,6 +48,12 @@ static enum px_status close_mapping(const struct arguments *args)
 	st = px_find_volume(args->what, &mapping);
 	if (st)
 		return st;
+	/* What has lost its device already carries nothing any more. No config is needed here: that
+	 * it is broken must not stand in the way. */
+	if (args->force && !mapping.gone)
+		st = px_refuse_carrier(&mapping, NULL, "closed by force");
+	if (st)
+		return st;
 	if (args->force)
 		return px_close_force(&mapping);
 	if (mapping.gone)
@@ -57,7 +64,8 @@ static enum px_status close_mapping(const struct arguments *args)
 			       mapping.name, mapping.name);
 	st = px_luks_deactivate(mapping.name, args->deferred);
 	/* What a killed reencryption left below it is in nobody's way, but the next open's. */
-	if (!st && !args->deferred && px_helpers_clear(mapping.slave) < 0)
+	if (!st && !args->deferred && mapping.slave_name &&
+	    px_helpers_clear_left(mapping.slave, mapping.slave_name) < 0)
 		px_warn("%s: a mapping below it is left: see dmsetup ls --tree", args->what);
 	return st;
 }
@@ -70,5 +78,5 @@ enum px_status px_cmd_close(int argc, char **argv)
 	st = parse(argc, argv, &args);
 	if (st)
 		return st;
-	return args.stuck ? px_close_stuck() : close_mapping(&args);
+	return args.stuck ? px_close_stuck(args.force) : close_mapping(&args);
 }

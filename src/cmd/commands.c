@@ -14,7 +14,7 @@ const struct px_command px_commands[] = {
 	  "unlock a volume as /dev/mapper/NAME, or only prove its key; --all: many at once,\n"
 	  "                  those named, or all of this machine that boot may open",
 	  px_cmd_open },
-	{ "close", "NAME|DEVICE [--deferred | --force] | --stuck", "lock a volume again",
+	{ "close", "NAME|DEVICE [--deferred | --force] | --stuck [--force]", "lock a volume again",
 	  px_cmd_close },
 	{ "resize", "NAME|DEVICE [-o OPTIONS]", "make a volume as large as its device is now",
 	  px_cmd_resize },

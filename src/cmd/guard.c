@@ -44,14 +44,18 @@ static void ignore(const char *line)
 	(void)line;
 }
 
-/* Which secret the volume's header names now; a disk that does not answer changes nothing. */
+/*
+ * Which secret the volume's header names now. A disk that does not answer, or a header that is just
+ * being changed, changes nothing; but what is known of it may be out of date, as after a rotate.
+ */
 static enum px_status learn_secret(const struct px_config *config, struct px_watched *watched)
 {
 	px_auto(free) char *path = NULL;
 	struct px_peek peek;
 	int r;
 
-	if (!watched->device || px_peek(watched->device, &peek) < 0)
+	watched->unread = !watched->device || px_peek(watched->device, &peek) < 0;
+	if (watched->unread)
 		return PX_OK;
 	watched->nameless = !*peek.secret || strcmp(peek.store, config->store) != 0;
 	if (watched->nameless)
@@ -80,7 +84,7 @@ static enum px_verdict verdict_of(enum px_status status)
 static const struct px_watched *find_asked(const struct px_watch *watch, size_t before)
 {
 	for (size_t i = 0; i < before; i++)
-		if (watch->list[i].secret &&
+		if (px_watched_is_asked(&watch->list[i]) &&
 		    strcmp(watch->list[i].secret, watch->list[before].secret) == 0)
 			return &watch->list[i];
 	return NULL;
@@ -102,17 +106,18 @@ static enum px_status ask_all(struct px_watch *watch, struct px_store *store)
 {
 	enum px_status worst = PX_OK;
 
-	for (size_t i = 0; i < watch->count; i++)
-		watch->list[i].verdict = PX_VERDICT_NONE;
 	for (size_t i = 0; i < watch->count; i++) {
 		struct px_watched *watched = &watch->list[i];
-		const struct px_watched *same = watched->secret ? find_asked(watch, i) : NULL;
+		const struct px_watched *same;
 		enum px_status st;
 
-		if (same)
-			watched->verdict = same->verdict;
-		if (same || !watched->secret)
+		if (!px_watched_is_asked(watched))
 			continue;
+		same = find_asked(watch, i);
+		if (same) {
+			watched->verdict = same->verdict;
+			continue;
+		}
 		st = ask_one(store, watched->secret);
 		watched->verdict = verdict_of(st);
 		if (st && watched->verdict == PX_VERDICT_NONE)
@@ -130,6 +135,9 @@ static enum px_status ask(struct guard *guard)
 	px_auto(store) struct px_store *store = NULL;
 	enum px_status st;
 
+	/* First of all: what ends early must not leave those of the last round. */
+	for (size_t i = 0; i < guard->watch.count; i++)
+		guard->watch.list[i].verdict = PX_VERDICT_NONE;
 	st = px_session_config(&config);
 	if (st)
 		return st;
@@ -160,6 +168,19 @@ static void tell_nameless(struct px_watched *watched)
 		px_warn("%s is not watched: its header names no secret of this store",
 			watched->name);
 	watched->told = watched->nameless;
+}
+
+static void tell_doubt(struct px_watched *watched)
+{
+	bool doubtful = px_watched_is_doubtful(watched);
+
+	if (doubtful && !watched->doubted)
+		px_warn("%s is not suspended, though the store %s its secret '%s': this guard has "
+			"not seen it granted: are base_path and the DC/OS user the right ones?",
+			watched->name,
+			watched->verdict == PX_VERDICT_GONE ? "does not have" : "refuses",
+			watched->secret);
+	watched->doubted = doubtful;
 }
 
 static void tell_done(const struct px_watched *watched, enum px_step step)
@@ -238,6 +259,7 @@ static void act(struct px_watched *watched)
 {
 	enum px_step step = px_watched_judge(watched);
 
+	tell_doubt(watched);
 	if (step != PX_STEP_NONE)
 		start(watched, step);
 }

@@ -2,81 +2,25 @@
 #include "suspend.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "again.h"
+#include "carried.h"
 #include "pxenc/cmd.h"
 #include "pxenc/config.h"
 #include "pxenc/dm.h"
 #include "pxenc/find.h"
 #include "pxenc/log.h"
-#include "pxenc/places.h"
+#include "pxenc/peek.h"
 #include "pxenc/signals.h"
-#include "pxenc/vital.h"
 
-#define PATHS_MAX 20
-
-/*
- * What the machine, or pxenc when it is to resume the volume, cannot do without: the last of these
- * would wait for the first.
- */
-static void list_vital(const struct px_config *config, const char *paths[PATHS_MAX])
-{
-	static const char *const system[] = {
-		"/",
-		"/usr",
-		"/var",
-		"/etc",
-		"/run",
-		"/var/log/journal",
-		"/run/log/journal",
-		"/proc/self/exe",
-	};
-	const char *config_file = getenv("PXENC_CONFIG");
-	size_t n = 0;
-
-	for (; n < sizeof(system) / sizeof(system[0]); n++)
-		paths[n] = system[n];
-	paths[n++] = px_place_fetch();
-	paths[n++] = config_file ? config_file : PX_CONFIG_FILE;
-	if (px_place_run())
-		paths[n++] = px_place_run();
-	if (config->ca_cert_file)
-		paths[n++] = config->ca_cert_file;
-	if (config->username_file)
-		paths[n++] = config->username_file;
-	if (config->password_file)
-		paths[n++] = config->password_file;
-	if (config->service_account_file)
-		paths[n++] = config->service_account_file;
-	paths[n] = NULL;
-}
-
-static enum px_status refuse_vital(const struct px_mapping *mapping)
+static enum px_status refuse_carrier(const struct px_mapping *mapping)
 {
 	px_auto(config) struct px_config *config = NULL;
-	const char *paths[PATHS_MAX];
-	px_auto(free) char *what = NULL;
-	enum px_status st;
-	int r;
+	enum px_status st = px_config_load(&config);
 
-	st = px_config_load(&config);
-	if (st)
-		return st;
-	list_vital(config, paths);
-	r = px_vital_on(mapping->devno, paths, &what);
-	if (r == -ENOMEM)
-		return px_nomem();
-	if (r < 0)
-		return px_fail(PX_KERNEL,
-			       "cannot find out what lies on %s: %s: it is not suspended",
-			       mapping->name, strerror(-r));
-	if (what)
-		return px_fail(PX_BUSY,
-			       "%s carries %s, without which this machine would stop: it is not "
-			       "suspended",
-			       mapping->name, what);
-	return PX_OK;
+	return st ? st : px_refuse_carrier(mapping, config, "suspended");
 }
 
 /* dmsetup suspend, or a table that is being changed, leaves the key where it is. */
@@ -108,6 +52,35 @@ static enum px_status look_at_table(const char *name, struct px_dm_crypt *ret_cr
 		     : PX_OK;
 }
 
+/*
+ * Resume would not know the secret of a volume that is not ours. A header that cannot be read
+ * protects no key: it may be restored before the volume is resumed.
+ */
+static enum px_status check_ours(const struct px_mapping *mapping)
+{
+	px_auto(free) char *device = NULL;
+	struct px_peek peek;
+
+	if (!mapping->slave_name)
+		return PX_OK;
+	if (asprintf(&device, "/dev/%s", mapping->slave_name) < 0) {
+		device = NULL;
+		return px_nomem();
+	}
+	if (px_peek(device, &peek) < 0) {
+		px_warn("the header on %s cannot be read, or is refused: %s will not resume before "
+			"it is in order",
+			device, mapping->name);
+		return PX_OK;
+	}
+	if (*peek.secret)
+		return PX_OK;
+	return px_fail(PX_NO_VOLUME,
+		       "%s has no LUKS2 token of pxenc's, so that resume would not know its "
+		       "secret: it is not suspended; cryptsetup luksSuspend can do it",
+		       device);
+}
+
 static enum px_status take_key(const char *name)
 {
 	int r;
@@ -132,7 +105,9 @@ enum px_status px_suspend(const char *what)
 	if (!st && mapping.suspended)
 		return check_suspended(mapping.name, &crypt);
 	if (!st)
-		st = refuse_vital(&mapping);
+		st = refuse_carrier(&mapping);
+	if (!st)
+		st = check_ours(&mapping);
 	return st ? st : take_key(mapping.name);
 }
 

@@ -51,6 +51,14 @@ static int set_device(struct px_watched *watched, const char *slave_name)
 	return 0;
 }
 
+/* Somebody else has resumed it, or closed and opened it: from now on it is as any other. */
+static void start_anew(struct px_watched *watched)
+{
+	if (watched->suspended || watched->ours)
+		watched->refusals = 0;
+	watched->ours = false;
+}
+
 static int take(struct px_watch *watch, const struct px_mapping *mapping)
 {
 	struct px_watched *watched = find(watch, mapping->name);
@@ -60,10 +68,9 @@ static int take(struct px_watch *watch, const struct px_mapping *mapping)
 	if (!watched)
 		return -ENOMEM;
 	watched->present = true;
+	if (!mapping->suspended && !watched->pid)
+		start_anew(watched);
 	watched->suspended = mapping->suspended;
-	/* Somebody else has resumed it: from now on it is as any other. */
-	if (!watched->suspended && !watched->pid)
-		watched->ours = false;
 	return set_device(watched, mapping->slave_name);
 }
 
@@ -108,7 +115,18 @@ int px_watched_set_secret(struct px_watched *watched, const char *secret)
 	free(watched->secret);
 	watched->secret = copy;
 	watched->refusals = 0;
+	watched->granted = false;
 	return 0;
+}
+
+bool px_watched_is_asked(const struct px_watched *watched)
+{
+	return watched->secret && !watched->unread && !watched->nameless;
+}
+
+static bool is_refused(const struct px_watched *watched)
+{
+	return !watched->suspended && watched->refusals == REFUSALS;
 }
 
 enum px_step px_watched_judge(struct px_watched *watched)
@@ -116,17 +134,22 @@ enum px_step px_watched_judge(struct px_watched *watched)
 	switch (watched->verdict) {
 	case PX_VERDICT_GRANTED:
 		watched->refusals = 0;
+		watched->granted = true;
 		watched->complained = watched->complained && watched->suspended;
 		return watched->suspended && watched->ours ? PX_STEP_RESUME : PX_STEP_NONE;
 	case PX_VERDICT_FORBIDDEN:
 	case PX_VERDICT_GONE:
 		if (watched->refusals < REFUSALS)
 			watched->refusals++;
-		return !watched->suspended && watched->refusals == REFUSALS ? PX_STEP_SUSPEND
-									    : PX_STEP_NONE;
+		return is_refused(watched) && watched->granted ? PX_STEP_SUSPEND : PX_STEP_NONE;
 	default:
 		return PX_STEP_NONE;
 	}
+}
+
+bool px_watched_is_doubtful(const struct px_watched *watched)
+{
+	return is_refused(watched) && !watched->granted;
 }
 
 void px_watched_done(struct px_watched *watched, enum px_step step, bool worked)

@@ -30,11 +30,14 @@ struct px_watched {
 	char *secret;		 /* full path; NULL: not known */
 	enum px_verdict verdict; /* of this round */
 	unsigned int refusals;	 /* in a row */
+	bool granted;		 /* its secret, seen by this guard */
 	bool suspended;		 /* as sysfs has it */
 	bool ours;		 /* suspended by this guard, which alone it resumes */
 	bool present;		 /* in the list that was seen last */
+	bool unread;		 /* its header, in this round: it may name another secret by now */
 	bool nameless;		 /* its header names no secret that could be watched */
 	bool told;		 /* so, in the journal */
+	bool doubted;		 /* px_watched_is_doubtful, as the journal has it */
 	bool complained;	 /* a step failed and has said why: the next failures are silent */
 	enum px_step doing;	 /* a step under way, by the child pid */
 	pid_t pid;		 /* 0: none */
@@ -55,8 +58,15 @@ int px_watch_update(struct px_watch *watch, const struct px_mapping *mappings,
 /* Its header names this secret now. What was said about another one does not count. -ENOMEM. */
 int px_watched_set_secret(struct px_watched *watched, const char *secret) PX_MUST_CHECK;
 
-/* What its verdict leads to. A verdict of none changes nothing. */
+/* Whether its secret is to be asked for: it is known, and what its header names now. */
+bool px_watched_is_asked(const struct px_watched *watched);
+
+/* What its verdict leads to. A verdict of none changes nothing, and only a secret that was granted
+ * before can be withdrawn. */
 enum px_step px_watched_judge(struct px_watched *watched);
+
+/* It is refused what was never seen granted: a wrong base path or user would look like this. */
+bool px_watched_is_doubtful(const struct px_watched *watched);
 
 /* A step has ended. */
 void px_watched_done(struct px_watched *watched, enum px_step step, bool worked);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "pxenc/dm.h"
@@ -45,17 +46,43 @@ int px_helpers_clear(dev_t device)
 	return left > 0 ? -EBUSY : left;
 }
 
-/* Nobody is at work on it; what is left below its mapping is of one who was killed. */
-static enum px_status check_mapped(const char *path, dev_t device, const char *mapped)
+/* How many there are; -errno. */
+static int count_helpers(dev_t device)
 {
 	struct px_mapping *list = NULL;
 	size_t count = 0;
 	int r = px_mapping_helpers(device, &list, &count);
 
 	px_mapping_list_free(&list, count);
+	return r < 0 ? r : (int)count;
+}
+
+int px_helpers_clear_left(dev_t device, const char *name)
+{
+	px_auto(free) char *path = NULL;
+	px_auto(fd) int lock = -1;
+	int r = count_helpers(device);
+
+	if (r <= 0)
+		return r;
+	if (asprintf(&path, "/dev/%s", name) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	r = px_lock_try(path, &lock);
+	if (r == -EBUSY)
+		return 0;
+	return r < 0 ? r : px_helpers_clear(device);
+}
+
+/* Nobody is at work on it; what is left below its mapping is of one who was killed. */
+static enum px_status check_mapped(const char *path, dev_t device, const char *mapped)
+{
+	int r = count_helpers(device);
+
 	if (r < 0)
 		return px_fail(PX_KERNEL, "cannot look for mappings in /sys: %s", strerror(-r));
-	if (count == 0)
+	if (r == 0)
 		return PX_OK;
 	return px_fail(PX_BUSY,
 		       "the reencryption of %s was killed while %s was in use, and a part of it is "

@@ -294,6 +294,8 @@ open_volumes_only() {
     done
     pxenc close --force --deferred a 2>/dev/null
     check_equal 'close by force is not deferred: status 1' $? 1
+    pxenc close --stuck --deferred 2>/dev/null
+    check_equal 'and neither is the release of all that is stuck: status 1' $? 1
     pxenc guard --interval 0 2>/dev/null
     check_equal 'guard without an interval: status 1' $? 1
     fails_with 'guard with one that is none: status 1' 1 'interval' pxenc guard --interval soon

@@ -63,6 +63,36 @@ TEST(two_refusals_in_a_row_suspend_a_volume)
 	assert_int_equal(hear(PX_VERDICT_GONE), PX_STEP_SUSPEND);
 }
 
+/* As with a base path that is wrong: the store has none of the secrets. */
+TEST(what_was_never_granted_is_not_suspended_but_doubtful)
+{
+	show(1, false);
+	assert_int_equal(hear(PX_VERDICT_GONE), PX_STEP_NONE);
+	assert_false(px_watched_is_doubtful(&watch.list[0]));
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(hear(PX_VERDICT_GONE), PX_STEP_NONE);
+		assert_true(px_watched_is_doubtful(&watch.list[0]));
+	}
+	assert_int_equal(hear(PX_VERDICT_GRANTED), PX_STEP_NONE);
+	assert_false(px_watched_is_doubtful(&watch.list[0]));
+	assert_int_equal(hear(PX_VERDICT_GONE), PX_STEP_NONE);
+	assert_int_equal(hear(PX_VERDICT_GONE), PX_STEP_SUSPEND);
+	assert_false(px_watched_is_doubtful(&watch.list[0]));
+}
+
+TEST(a_secret_whose_name_is_not_known_for_certain_is_not_asked_for)
+{
+	show(1, false);
+	assert_false(px_watched_is_asked(&watch.list[0]));
+	assert_int_equal(px_watched_set_secret(&watch.list[0], "volumes/x/1"), 0);
+	assert_true(px_watched_is_asked(&watch.list[0]));
+	watch.list[0].unread = true;
+	assert_false(px_watched_is_asked(&watch.list[0]));
+	watch.list[0].unread = false;
+	watch.list[0].nameless = true;
+	assert_false(px_watched_is_asked(&watch.list[0]));
+}
+
 TEST(a_grant_between_two_refusals_starts_the_count_anew)
 {
 	show(1, false);
@@ -86,10 +116,17 @@ TEST(refusals_of_another_secret_do_not_count)
 {
 	show(1, false);
 	assert_int_equal(px_watched_set_secret(&watch.list[0], "volumes/x/1"), 0);
+	assert_int_equal(hear(PX_VERDICT_GRANTED), PX_STEP_NONE);
 	assert_int_equal(hear(PX_VERDICT_GONE), PX_STEP_NONE);
 	assert_int_equal(px_watched_set_secret(&watch.list[0], "volumes/x/1"), 0);
 	assert_int_equal(px_watched_set_secret(&watch.list[0], "volumes/x/2"), 0);
 	assert_string_equal(watch.list[0].secret, "volumes/x/2");
+	assert_int_equal(hear(PX_VERDICT_GONE), PX_STEP_NONE);
+	assert_int_equal(px_watched_set_secret(&watch.list[0], "volumes/x/2"), 0);
+	/* And what was granted is the other one. */
+	assert_int_equal(hear(PX_VERDICT_GONE), PX_STEP_NONE);
+	assert_true(px_watched_is_doubtful(&watch.list[0]));
+	assert_int_equal(hear(PX_VERDICT_GRANTED), PX_STEP_NONE);
 	assert_int_equal(hear(PX_VERDICT_GONE), PX_STEP_NONE);
 	assert_int_equal(px_watched_set_secret(&watch.list[0], "volumes/x/2"), 0);
 	assert_int_equal(hear(PX_VERDICT_GONE), PX_STEP_SUSPEND);
@@ -99,6 +136,7 @@ TEST(refusals_of_another_secret_do_not_count)
 static void be_suspended(void)
 {
 	show(1, false);
+	hear(PX_VERDICT_GRANTED);
 	hear(PX_VERDICT_FORBIDDEN);
 	assert_int_equal(hear(PX_VERDICT_FORBIDDEN), PX_STEP_SUSPEND);
 	done(PX_STEP_SUSPEND, true);
@@ -134,16 +172,45 @@ TEST(what_somebody_else_has_resumed_and_suspended_again_is_theirs)
 	assert_int_equal(hear(PX_VERDICT_GRANTED), PX_STEP_NONE);
 }
 
-TEST(what_is_resumed_while_it_is_refused_is_suspended_again)
+TEST(what_is_resumed_while_it_is_refused_is_suspended_again_after_two_more)
 {
 	be_suspended();
 	show(1, false);
+	assert_int_equal(hear(PX_VERDICT_FORBIDDEN), PX_STEP_NONE);
 	assert_int_equal(hear(PX_VERDICT_FORBIDDEN), PX_STEP_SUSPEND);
+}
+
+/* Before it was once seen suspended. */
+TEST(what_is_closed_and_opened_between_two_rounds_has_no_refusals)
+{
+	show(1, false);
+	hear(PX_VERDICT_GRANTED);
+	hear(PX_VERDICT_GONE);
+	assert_int_equal(hear(PX_VERDICT_GONE), PX_STEP_SUSPEND);
+	done(PX_STEP_SUSPEND, true);
+	show(1, false);
+	assert_false(watch.list[0].ours);
+	assert_int_equal(hear(PX_VERDICT_GONE), PX_STEP_NONE);
+	assert_int_equal(hear(PX_VERDICT_GONE), PX_STEP_SUSPEND);
+}
+
+/* What was refused while it was suspended by somebody else. */
+TEST(what_somebody_else_has_resumed_has_no_refusals)
+{
+	show(1, false);
+	hear(PX_VERDICT_GRANTED);
+	show(1, true);
+	hear(PX_VERDICT_GONE);
+	assert_int_equal(hear(PX_VERDICT_GONE), PX_STEP_NONE);
+	show(1, false);
+	assert_int_equal(hear(PX_VERDICT_GONE), PX_STEP_NONE);
+	assert_int_equal(hear(PX_VERDICT_GONE), PX_STEP_SUSPEND);
 }
 
 TEST(a_step_that_failed_is_taken_again_and_complains_once)
 {
 	show(1, false);
+	hear(PX_VERDICT_GRANTED);
 	hear(PX_VERDICT_GONE);
 	assert_int_equal(hear(PX_VERDICT_GONE), PX_STEP_SUSPEND);
 	done(PX_STEP_SUSPEND, false);
@@ -216,13 +283,17 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TESTED(volumes_come_and_go_as_they_are_opened_and_closed),
 		TESTED(two_refusals_in_a_row_suspend_a_volume),
+		TESTED(what_was_never_granted_is_not_suspended_but_doubtful),
+		TESTED(a_secret_whose_name_is_not_known_for_certain_is_not_asked_for),
 		TESTED(a_grant_between_two_refusals_starts_the_count_anew),
 		TESTED(what_is_no_verdict_suspends_nothing_however_often_it_comes),
 		TESTED(refusals_of_another_secret_do_not_count),
 		TESTED(what_the_guard_has_suspended_it_resumes_when_it_is_granted),
 		TESTED(what_somebody_else_has_suspended_is_left_as_it_is),
 		TESTED(what_somebody_else_has_resumed_and_suspended_again_is_theirs),
-		TESTED(what_is_resumed_while_it_is_refused_is_suspended_again),
+		TESTED(what_is_resumed_while_it_is_refused_is_suspended_again_after_two_more),
+		TESTED(what_is_closed_and_opened_between_two_rounds_has_no_refusals),
+		TESTED(what_somebody_else_has_resumed_has_no_refusals),
 		TESTED(a_step_that_failed_is_taken_again_and_complains_once),
 		TESTED(a_volume_with_a_step_under_way_is_kept_even_when_it_is_closed),
 		TESTED(running_out_of_memory_is_said),

@@ -25,6 +25,7 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_probe \
 	tests/unit/test_token \
 	tests/unit/test_header \
+	tests/unit/test_helpers \
 	tests/unit/test_backup \
 	tests/unit/test_block \
 	tests/unit/test_manifest \
@@ -197,6 +198,11 @@ tests_unit_test_header_SOURCES = tests/unit/test_header.c $(unit_support)
 tests_unit_test_header_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_header_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
 tests_unit_test_header_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_helpers_SOURCES = tests/unit/test_helpers.c src/volume/helpers.c $(unit_support)
+tests_unit_test_helpers_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_helpers_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_helpers_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_backup_SOURCES = tests/unit/test_backup.c $(unit_support)
 tests_unit_test_backup_CPPFLAGS = $(unit_cppflags)

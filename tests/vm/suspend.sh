@@ -144,6 +144,8 @@ refusals() {
     mkdir -p /mnt/a/var
     fails_with 'suspend refuses what carries /var' 5 'vol carries /var,' \
         unshare -m sh -c 'mount --bind /mnt/a/var /var && exec pxenc suspend vol'
+    fails_with 'and so does close --force' 5 'vol carries /var,.* not closed by force' \
+        unshare -m sh -c 'mount --bind /mnt/a/var /var && exec pxenc close --force vol'
     fails_with 'what carries its own configuration' 5 'carries /etc/pxenc/config.json,' \
         unshare -m sh -c 'cp -r /etc/pxenc /mnt/a && mount --bind /mnt/a/pxenc /etc/pxenc && exec pxenc suspend vol'
     fails_with 'and its own program' 5 'carries /mnt/a/pxenc-copy,' \
@@ -165,7 +167,12 @@ refusals() {
     fails_with 'a device upon it that is a swap' 5 'carries the swap /dev/' pxenc suspend vol
     swapoff /dev/mapper/upon
     dmsetup remove --retry upon
-    check 'none of these was suspended' is_open vol
+    check 'none of these was suspended, or closed' is_open vol
+    printf passphrase | cryptsetup luksFormat -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 $B -
+    printf passphrase | cryptsetup open $B foreign --key-file -
+    fails_with "suspend refuses a volume without pxenc's LUKS2 token" 4 "no LUKS2 token of pxenc's" pxenc suspend foreign
+    check 'which stays as it was' is_open foreign
+    cryptsetup close foreign
     dmsetup suspend vol
     fails_with 'what dmsetup suspended still has its key, which is said' 5 'still in the' pxenc suspend vol
     dmsetup resume vol
@@ -236,6 +243,39 @@ stuck_disk() {
     mapping_gone
 }
 
+# Two suspended volumes, and one whose header cannot be looked at: what a shutdown does with them.
+all_stuck() {
+    local took mapping status
+    dmsetup create disk1 --table "0 114688 linear $B 0"
+    dmsetup create disk2 --table "0 114688 linear $B 114688"
+    pxenc format /dev/mapper/disk1 --generate --force >/dev/null
+    pxenc format /dev/mapper/disk2 --generate --force >/dev/null
+    mapping=pxenc-$(cryptsetup luksUUID /dev/mapper/disk2)
+    pxenc open /dev/mapper/disk1 named && pxenc open /dev/mapper/disk2 && pxenc open $A vol
+    pxenc suspend named && pxenc suspend "$mapping"
+    fails_with 'close --stuck asks, since unwritten data is lost' 15 'not without --force' pxenc close --stuck
+    check 'and leaves them suspended' is_suspended "$mapping"
+    dmsetup suspend --nolockfs --noflush disk1
+    pxenc close --stuck --force 2>"$T_DIR/stuck" &
+    check 'with --force one is released while the disk of another does not answer' \
+        wait_for 10 test ! -e "/dev/mapper/$mapping"
+    took=$(date +%s%N)
+    wait $!
+    status=$?
+    took=$((($(date +%s%N) - took) / 1000000))
+    check_equal 'and it ends' $status 0
+    echo "figure: close --stuck ends $took ms later, for a disk that does not answer"
+    check_match 'which is said' "$(cat "$T_DIR/stuck")" "$mapping is suspended: it is released"
+    check 'what is neither suspended nor lost stays open' is_open vol
+    dmsetup resume disk1
+    check 'the other, once its disk answers' pxenc close --stuck --force
+    check_equal 'with nothing suspended left, it has nothing to ask' "$(pxenc close --stuck 2>&1; echo $?)" 0
+    pxenc close vol
+    dmsetup remove --retry disk1
+    dmsetup remove --retry disk2
+    mapping_gone
+}
+
 # The grant of the user u, by the superuser: grant PUT|DELETE.
 grant() {
     local url=https://master.mesos/acs/api/v1 token
@@ -260,10 +300,24 @@ three_rounds() {
 more_than() { [ "$(requests main '^GET')" -gt "$1" ]; }
 said() { grep -cE -- "$1" "$T_DIR/guard.err"; }
 
+# For a base path that is wrong, the store refuses every secret.
+misled() {
+    local guard
+    (umask 077 && sed 's,pwx/secrets,elsewhere,' /etc/pxenc/config.json >"$T_DIR/wrong.json")
+    PXENC_CONFIG=$T_DIR/wrong.json pxenc guard --interval $INTERVAL 2>"$T_DIR/guard.err" &
+    guard=$!
+    three_rounds
+    check 'a guard that has seen no secret granted suspends nothing' is_open vol
+    check_equal 'and says so, once' "$(said 'vol is not suspended, though the store refuses .*base_path')" 1
+    kill $guard
+    wait $guard 2>/dev/null
+}
+
 guard() {
     local took start guard round
     prepare
     KEY=$(pxenc secrets get "volumes/$UUID/1")
+    misled
     round=$(milliseconds pxenc open --test $A)
     pxenc guard --interval $INTERVAL 2>"$T_DIR/guard.err" &
     guard=$!
@@ -336,5 +390,6 @@ by_force
 refusals
 resizing
 stuck_disk
+all_stuck
 guard
 t_done

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "support.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "pxenc/dm.h"
+#include "pxenc/helpers.h"
+#include "pxenc/lock.h"
+#include "pxenc/mapping.h"
+
+#define DEVNO 7
+#define STUCK 100 /* more than can be cleared */
+
+static struct {
+	int list, lock, remove;
+	size_t helpers; /* that are there */
+	size_t busy;	/* of these, in use: the first ones */
+	unsigned int locked, lists;
+} world;
+
+static char name[] = "x-overlay";
+
+int px_mapping_helpers(dev_t slave, struct px_mapping **ret_list, size_t *ret_count)
+{
+	assert_int_equal(slave, DEVNO);
+	world.lists++;
+	if (world.list < 0)
+		return world.list;
+	*ret_list = calloc(world.helpers + 1, sizeof(**ret_list));
+	assert_non_null(*ret_list);
+	for (size_t i = 0; i < world.helpers; i++)
+		(*ret_list)[i].name = name;
+	*ret_count = world.helpers;
+	return 0;
+}
+
+void px_mapping_list_free(struct px_mapping **list, size_t count)
+{
+	(void)count;
+	free(*list);
+	*list = NULL;
+}
+
+/* The upper one of two goes, and then the lower one. */
+int px_dm_remove(const char *which)
+{
+	assert_string_equal(which, name);
+	if (world.remove < 0)
+		return world.remove;
+	if (world.busy > 0) {
+		world.busy--;
+		return -EBUSY;
+	}
+	world.helpers--;
+	return 0;
+}
+
+int px_lock_try(const char *path, int *ret_fd)
+{
+	assert_string_equal(path, "/dev/sdb");
+	world.locked++;
+	if (world.lock == 0)
+		*ret_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return world.lock;
+}
+
+static int start(void **state)
+{
+	(void)state;
+	memset(&world, 0, sizeof(world));
+	return 0;
+}
+
+TEST(a_device_without_helpers_is_not_opened)
+{
+	assert_int_equal(px_helpers_clear_left(DEVNO, "sdb"), 0);
+	assert_int_equal(world.locked, 0);
+}
+
+TEST(what_was_left_behind_is_removed_the_upper_ones_first)
+{
+	world.helpers = 2;
+	world.busy = 1;
+	assert_int_equal(px_helpers_clear_left(DEVNO, "sdb"), 0);
+	assert_int_equal(world.locked, 1);
+	assert_int_equal(world.helpers, 0);
+}
+
+TEST(the_helpers_of_another_pxenc_that_is_at_work_are_let_be)
+{
+	world.helpers = 2;
+	world.lock = -EBUSY;
+	assert_int_equal(px_helpers_clear_left(DEVNO, "sdb"), 0);
+	assert_int_equal(world.helpers, 2);
+}
+
+TEST(a_device_that_cannot_be_locked_is_an_error_and_nothing_is_removed)
+{
+	world.helpers = 2;
+	world.lock = -EACCES;
+	assert_int_equal(px_helpers_clear_left(DEVNO, "sdb"), -EACCES);
+	assert_int_equal(world.helpers, 2);
+}
+
+TEST(what_is_still_in_use_is_said)
+{
+	world.helpers = 1;
+	world.busy = STUCK;
+	assert_int_equal(px_helpers_clear_left(DEVNO, "sdb"), -EBUSY);
+}
+
+TEST(what_sysfs_or_device_mapper_says_is_passed_on)
+{
+	world.list = -EIO;
+	assert_int_equal(px_helpers_clear_left(DEVNO, "sdb"), -EIO);
+	assert_int_equal(px_helpers_clear(DEVNO), -EIO);
+	world.list = 0;
+	world.helpers = 1;
+	world.remove = -ENXIO;
+	assert_int_equal(px_helpers_clear_left(DEVNO, "sdb"), -ENXIO);
+}
+
+#define TESTED(name) cmocka_unit_test_setup(name, start)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TESTED(a_device_without_helpers_is_not_opened),
+		TESTED(what_was_left_behind_is_removed_the_upper_ones_first),
+		TESTED(the_helpers_of_another_pxenc_that_is_at_work_are_let_be),
+		TESTED(a_device_that_cannot_be_locked_is_an_error_and_nothing_is_removed),
+		TESTED(what_is_still_in_use_is_said),
+		TESTED(what_sysfs_or_device_mapper_says_is_passed_on),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
