@@ -557,8 +557,8 @@ TEST(what_is_left_of_a_header_tells_whose_it_was)
 	assert_true(seen.seen && seen.whole);
 	assert_int_equal(seen.copy_size, COPY_SIZE);
 	assert_int_equal(seen.generation, backup.generation);
-	patch(image, 5000, "x", 1);
-	patch(image, COPY_SIZE + 5000, "x", 1);
+	patch(image, 5000, "\1", 1);
+	patch(image, COPY_SIZE + 5000, "\1", 1);
 	assert_ok(glance(&seen));
 	assert_true(seen.seen && !seen.whole);
 	assert_string_equal(seen.names.uuid, SAMPLE_UUID);
