@@ -75,9 +75,9 @@ bool px_erasure_is_doubtful(const struct px_erasure *erasure)
 	       (erasure->key && !erasure->sealed && px_key_is_generated(erasure->key));
 }
 
-/* A clone on this machine may need it, too. */
-static enum px_status drop_key(const struct px_erasure *erasure, struct px_session *session,
-			       const char *relative)
+/* Whether a clone on this machine needs a key, too: that is said. */
+static enum px_status look_for_users(const struct px_erasure *erasure, struct px_session *session,
+				     const char *relative, char **ret_full, bool *ret_used)
 {
 	px_auto(free) char *full = NULL, *users = NULL;
 	enum px_status st;
@@ -87,15 +87,23 @@ static enum px_status drop_key(const struct px_erasure *erasure, struct px_sessi
 		st = px_secret_other_users(session, full, erasure->device, &users);
 	if (st)
 		return st;
-	if (!users)
-		return px_store_drop(session->store, full);
-	px_warn("the secret '%s' stays: it is the key of %s, too", full, users);
+	if (users)
+		px_warn("the secret '%s' stays: it is the key of %s, too", full, users);
+	*ret_used = users != NULL;
+	*ret_full = px_steal(&full);
 	return PX_OK;
 }
 
 enum px_status px_erasure_drop_other(const struct px_erasure *erasure, struct px_session *session)
 {
-	return erasure->other ? drop_key(erasure, session, erasure->other) : PX_OK;
+	px_auto(free) char *full = NULL;
+	enum px_status st;
+	bool used;
+
+	if (!erasure->other)
+		return PX_OK;
+	st = look_for_users(erasure, session, erasure->other, &full, &used);
+	return st || used ? st : px_store_drop(session->store, full);
 }
 
 /*
@@ -163,14 +171,19 @@ static enum px_status drop_backup(const struct px_erasure *erasure, struct px_se
 
 enum px_status px_erasure_drop(const struct px_erasure *erasure, struct px_session *session)
 {
-	enum px_status st;
+	px_auto(free) char *full = NULL;
+	enum px_status st = PX_OK;
+	bool used = false;
 
 	if (!erasure->key)
 		return PX_OK;
+	if (erasure->sealed && is_own(erasure, token_of(erasure)->secret))
+		st = look_for_users(erasure, session, token_of(erasure)->secret, &full, &used);
+	/* Who needs the key needs the backup. */
+	if (st || used)
+		return st;
 	st = drop_backup(erasure, session);
-	if (!st && erasure->sealed && is_own(erasure, token_of(erasure)->secret))
-		st = drop_key(erasure, session, token_of(erasure)->secret);
-	return st;
+	return st || !full ? st : px_store_drop(session->store, full);
 }
 
 /* Up to which number keys are looked for. */

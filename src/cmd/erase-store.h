@@ -38,7 +38,8 @@ bool px_erasure_is_doubtful(const struct px_erasure *erasure);
 enum px_status px_erasure_drop_other(const struct px_erasure *erasure,
 				     struct px_session *session) PX_MUST_CHECK;
 
-/* Deletes the header's backup, then the present key. */
+/* Deletes the header's backup, then the present key; neither if another volume of this machine has
+ * that key. */
 enum px_status px_erasure_drop(const struct px_erasure *erasure,
 			       struct px_session *session) PX_MUST_CHECK;
 
