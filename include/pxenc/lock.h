@@ -31,8 +31,4 @@ int px_lock_out_udev(int fd) PX_MUST_CHECK;
  */
 int px_device_claim(const char *path, int fd, int *ret_claim) PX_MUST_CHECK;
 
-/* 0: nobody has a block device mounted, mapped or swapped on; a file is nobody's. fd: the device's.
- * -EBUSY; other -errno. */
-int px_device_unused(const char *path, int fd) PX_MUST_CHECK;
-
 #endif

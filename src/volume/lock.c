@@ -85,10 +85,3 @@ int px_device_claim(const char *path, int fd, int *ret_claim)
 	*ret_claim = claim;
 	return 0;
 }
-
-int px_device_unused(const char *path, int fd)
-{
-	px_auto(fd) int claim = -1;
-
-	return px_device_claim(path, fd, &claim);
-}

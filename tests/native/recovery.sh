@@ -475,6 +475,43 @@ erase_others() {
     check 'and the other volume opens' pxenc open --test "$T_DIR/victim"
 }
 
+# A clone has the same uuid, so its backup lies where that of the other is.
+clones() {
+    local clone=$T_DIR/clone backup
+    make_volume --generate
+    cp "$IMAGE" "$clone"
+    check_match 'reencryption of a clone takes the backup, which was made with the same volume key' \
+        "$(pxenc rotate "$clone" --reencrypt --keep-old 2>&1; stored)" '1 2 header header-[ab]-1 $'
+    refused 'the clone'"'"'s backup over a sound header with another volume key' 11 'another volume key.*clone'
+    check 'the volume opens' pxenc open --test "$IMAGE"
+    backup=$(pxenc secrets get "volumes/$UUID/header")
+    fails_with 'header backup does not replace that of a clone: status 11' 11 'clone with the same uuid.*secrets delete' \
+        pxenc header backup "$IMAGE"
+    check_match 'rotate warns, and leaves it' "$(pxenc rotate "$IMAGE" --keep-old 2>&1)" 'clone with the same uuid'
+    check_match 'reencryption as well' "$(pxenc rotate "$IMAGE" --reencrypt --keep-old 2>&1)" 'clone with the same uuid'
+    check_equal 'it is what it was' "$(pxenc secrets get "volumes/$UUID/header")" "$backup"
+    check 'the volume opens' pxenc open --test "$IMAGE"
+    dd if=/dev/zero of="$clone" bs=1M count=1 conv=notrunc status=none
+    check 'and the clone is restored from it' pxenc header restore "$clone" --uuid "$UUID" --force
+    pxenc secrets delete "volumes/$UUID/header" --force
+    check 'once it is deleted, the volume has its own' pxenc header backup "$IMAGE"
+}
+
+# The seal of a header whose uuid was edited to another's.
+edited_uuid() {
+    local victim
+    make_volume --generate
+    victim=$UUID
+    make_volume --generate
+    become "$victim"
+    fails_with 'header seal of an edited uuid: status 11, and how to put it back' 11 \
+        "uuid is $victim.*made for another.*luksUUID --uuid $UUID" pxenc header seal "$IMAGE" --force
+    become "$UUID"
+    check 'put back, its seal is right' pxenc open --test "$IMAGE"
+    luks2-edit "$IMAGE" '"auto":false' '"auto":true' >/dev/null
+    check_match 'header seal tells the uuid' "$(pxenc header seal "$IMAGE" --force)" "its uuid is $UUID"
+}
+
 # A rotation that is not done: its other key goes if it opens the keyslot that the seal vouches for.
 erase_rotating() {
     local call=write n count done='' bad=''
@@ -540,6 +577,8 @@ reencryption
 restore_killed
 rotate_killed
 seal
+clones
+edited_uuid
 erase
 erase_others
 erase_rotating
