@@ -17,14 +17,15 @@
 /*
  * After a change of the header: replaces the backup, if the config wants one of every volume or
  * there is one already. key opens the LUKS2 token's keyslot, by which the backup is proved. While
- * the volume key is being changed, nothing is done: call it when that is over. The failures of
+ * the volume key is being changed, nothing is done: call it when that is over. A backup that was
+ * made with another volume key is a clone's: it stays, with a warning. The failures of
  * px_backup_take and of the store.
  */
-enum px_status px_header_keep(struct px_session *session, const struct px_luks *luks,
+enum px_status px_header_keep(struct px_session *session, struct px_luks *luks,
 			      const struct px_secret *key) PX_MUST_CHECK;
 
-/* The same, whatever the config says. */
-enum px_status px_header_put(struct px_session *session, const struct px_luks *luks,
+/* The same, whatever the config says; PX_BAD_HEADER: the backup that is there is a clone's. */
+enum px_status px_header_put(struct px_session *session, struct px_luks *luks,
 			     const struct px_secret *key) PX_MUST_CHECK;
 
 #endif

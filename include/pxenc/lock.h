@@ -24,8 +24,11 @@ int px_lock_try(const char *path, int *ret_fd);
  */
 int px_lock_out_udev(int fd) PX_MUST_CHECK;
 
-/* 0: nobody has a block device mounted, mapped or swapped on; a file is nobody's. fd: the device's.
- * -EBUSY; other -errno. */
-int px_device_unused(const char *path, int fd) PX_MUST_CHECK;
+/*
+ * Claims a block device: as long as *ret_claim is open, nobody can mount or map it, or swap on it.
+ * A file is nobody's: 0, and *ret_claim is as it was. fd: the device's. -EBUSY: somebody has it so;
+ * other -errno.
+ */
+int px_device_claim(const char *path, int fd, int *ret_claim) PX_MUST_CHECK;
 
 #endif

@@ -139,6 +139,9 @@ int px_luks_slot_salt(struct px_luks *luks, int slot, char **ret_salt) PX_MUST_C
 int px_luks_open_slot(struct px_luks *luks, int slot, const struct px_secret *key,
 		      struct px_secret **ret_volume_key) PX_MUST_CHECK;
 
+/* Whether this is the volume key, by the digest in the header. */
+bool px_luks_is_volume_key(struct px_luks *luks, const struct px_secret *volume_key);
+
 /* The keyslot of a volume key that enciphers nothing (yet), which this key opens; -1: none. */
 int px_luks_unbound_slot(struct px_luks *luks, const struct px_secret *key);
 

@@ -181,8 +181,8 @@ static enum px_status take_up(struct job *job)
 		return st == PX_NO_SECRET ? PX_OK : st;
 	st = find_keyslot(job, key.key);
 	if (st || job->slot < 0) {
-		px_warn("the secret '%s' opens no keyslot of %s: if an enroll was interrupted, "
-			"delete it",
+		px_warn("the secret '%s' opens no keyslot of %s: an enroll was interrupted, or it "
+			"may be a clone's: look before you delete it",
 			key.choice.path, job->args->device);
 		return st;
 	}

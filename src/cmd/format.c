@@ -276,7 +276,7 @@ static enum px_status make_volume(const struct arguments *args, struct px_target
 }
 
 /* Once all keyslots are there. A new volume has no older backup to be replaced. */
-static enum px_status keep_header(const struct px_luks *luks, const struct plan *plan)
+static enum px_status keep_header(struct px_luks *luks, const struct plan *plan)
 {
 	px_auto(session) struct px_session session = { 0 };
 	enum px_status st;

@@ -53,44 +53,109 @@ static enum px_status put(struct px_session *session, const struct px_luks *luks
 	return px_header_store(session, &manifest, old, bytes);
 }
 
-static enum px_status keep(struct px_session *session, const struct px_luks *luks,
+/*
+ * A clone has the same uuid, and its backup the same paths. One that is whole, and whose HMAC is
+ * not right under this volume's key, may be all that a clone with another volume key has.
+ */
+static enum px_status is_others(struct px_session *session, struct px_luks *luks,
+				const struct px_secret *key, const struct px_manifest *old,
+				bool *ret_others)
+{
+	px_auto(secret) struct px_secret *volume_key = NULL;
+	px_auto(free) uint8_t *bytes = NULL;
+	struct px_backup backup;
+	enum px_status st;
+	int r;
+
+	*ret_others = false;
+	if (old->parts == 0)
+		return PX_OK;
+	st = px_header_fetch(session, old, &bytes);
+	/* It restores nothing. */
+	if (st == PX_NO_SECRET || st == PX_UNTRUSTED)
+		return PX_OK;
+	if (st)
+		return st;
+	if (px_backup_parse(bytes, (size_t)old->len, &backup) < 0)
+		return PX_OK;
+	st = px_luks_open_named(luks, key, &volume_key);
+	if (st)
+		return st;
+	r = px_backup_verify(&backup, volume_key);
+	if (r < 0 && r != -EBADMSG)
+		return px_fail(PX_KERNEL, "%s: the backup in the store cannot be verified: %s",
+			       px_luks_device(luks), strerror(-r));
+	*ret_others = r == -EBADMSG;
+	return PX_OK;
+}
+
+#define OTHERS                                                                                     \
+	"%s: the header backup in the store was not made with this volume's key: it is that of a " \
+	"clone with the same uuid, or was changed. It stays. When nothing needs it: pxenc "        \
+	"secrets "                                                                                 \
+	"delete volumes/%s/header, then pxenc header backup %s"
+
+/* The change of the header is done whatever lies there: so this only warns. */
+static void warn_others(const struct px_luks *luks)
+{
+	px_warn(OTHERS, px_luks_device(luks), px_luks_uuid(luks), px_luks_device(luks));
+}
+
+static enum px_status keep(struct px_session *session, struct px_luks *luks,
 			   const struct px_secret *key)
 {
 	struct px_manifest old;
 	enum px_status st;
+	bool others;
 
 	st = px_header_find(session, px_luks_uuid(luks), &old);
 	if (st == PX_NO_SECRET)
 		return session->config->header_backup ? put(session, luks, key, NULL) : PX_OK;
-	return st ? st : put(session, luks, key, &old);
+	if (!st)
+		st = is_others(session, luks, key, &old, &others);
+	if (st)
+		return st;
+	if (!others)
+		return put(session, luks, key, &old);
+	warn_others(luks);
+	return PX_OK;
 }
 
 /*
  * While the volume key is changed, the header before opens only what is not written anew yet:
  * restoring that would do more harm than having none.
  */
-static enum px_status withdraw(struct px_session *session, const struct px_luks *luks)
+static enum px_status withdraw(struct px_session *session, struct px_luks *luks,
+			       const struct px_secret *key)
 {
 	struct px_manifest old, none;
 	enum px_status st;
+	bool others;
 
 	st = px_header_find(session, px_luks_uuid(luks), &old);
 	if (st || old.parts == 0)
 		return st == PX_NO_SECRET ? PX_OK : st;
+	st = is_others(session, luks, key, &old, &others);
+	if (st)
+		return st;
+	if (others) {
+		warn_others(luks);
+		return PX_OK;
+	}
 	none = old;
 	none.parts = 0;
 	none.len = 0;
 	return px_header_store(session, &none, &old, NULL);
 }
 
-enum px_status px_header_keep(struct px_session *session, const struct px_luks *luks,
+enum px_status px_header_keep(struct px_session *session, struct px_luks *luks,
 			      const struct px_secret *key)
 {
 	const struct px_token *token = px_luks_token(luks);
 	enum px_status st;
 
 	if (px_luks_is_reencrypting(luks) || (token && token->reencrypt))
-		st = withdraw(session, luks);
+		st = withdraw(session, luks, key);
 	else
 		st = keep(session, luks, key);
 	if (st)
@@ -100,14 +165,22 @@ enum px_status px_header_keep(struct px_session *session, const struct px_luks *
 	return st;
 }
 
-enum px_status px_header_put(struct px_session *session, const struct px_luks *luks,
+enum px_status px_header_put(struct px_session *session, struct px_luks *luks,
 			     const struct px_secret *key)
 {
 	struct px_manifest old;
 	enum px_status st;
+	bool others;
 
 	st = px_header_find(session, px_luks_uuid(luks), &old);
-	if (st && st != PX_NO_SECRET)
+	if (st == PX_NO_SECRET)
+		return put(session, luks, key, NULL);
+	if (!st)
+		st = is_others(session, luks, key, &old, &others);
+	if (st)
 		return st;
-	return put(session, luks, key, st ? NULL : &old);
+	if (others)
+		return px_fail(PX_BAD_HEADER, OTHERS, px_luks_device(luks), px_luks_uuid(luks),
+			       px_luks_device(luks));
+	return put(session, luks, key, &old);
 }

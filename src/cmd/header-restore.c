@@ -26,7 +26,7 @@ struct arguments {
 /* One backup on its way to one device. */
 struct job {
 	char *path; /* of the device, without links */
-	int lock;
+	int lock, claim;
 	uint64_t size;	       /* of the device */
 	struct px_glance seen; /* what is on it */
 	struct px_session session;
@@ -35,15 +35,17 @@ struct job {
 	struct px_backup backup; /* points into bytes */
 	char name[80];		 /* of the backup, for messages */
 	struct px_luks *luks;	 /* the volume that the backup makes */
-	struct px_secret *key;
+	struct px_secret *key, *volume_key;
 };
 
 static void job_cleanup(struct job *job)
 {
 	px_secret_free(&job->key);
+	px_secret_free(&job->volume_key);
 	px_luks_free(&job->luks);
 	free(job->bytes);
 	px_session_close(&job->session);
+	px_fd_cleanup(&job->claim);
 	px_fd_cleanup(&job->lock);
 	free(job->path);
 }
@@ -140,7 +142,6 @@ static enum px_status fetch(const char *uuid, struct job *job)
  */
 static enum px_status prove(struct job *job)
 {
-	px_auto(secret) struct px_secret *volume_key = NULL;
 	enum px_status st;
 	int r;
 
@@ -150,10 +151,10 @@ static enum px_status prove(struct job *job)
 	if (!st)
 		st = px_luks_verify_seal(job->luks, job->key, true);
 	if (!st)
-		st = px_luks_open_named(job->luks, job->key, &volume_key);
+		st = px_luks_open_named(job->luks, job->key, &job->volume_key);
 	if (st)
 		return st;
-	r = px_backup_verify(&job->backup, volume_key);
+	r = px_backup_verify(&job->backup, job->volume_key);
 	if (r == -EBADMSG)
 		return px_fail(PX_BAD_HEADER,
 			       "%s was changed since pxenc wrote it: its HMAC is "
@@ -163,40 +164,54 @@ static enum px_status prove(struct job *job)
 		     : PX_OK;
 }
 
-/* The device's own header passes the allowlist, and its own key opens it and has sealed it. */
-static enum px_status is_sound(struct job *job, bool *ret_sound)
+/* The device's own header passes the allowlist, and its own key opens it and has sealed it: then
+ * *ret_volume_key is its volume key, else NULL. */
+static enum px_status look_if_sound(struct job *job, struct px_secret **ret_volume_key)
 {
 	px_auto(luks) struct px_luks *luks = NULL;
 	px_auto(secret) struct px_secret *key = NULL, *volume_key = NULL;
 	struct px_peek peek;
 	enum px_status st;
 
-	*ret_sound = false;
 	if (px_peek(job->path, &peek) < 0 || !*peek.secret)
 		return PX_OK;
 	st = px_luks_load_to_change(job->path, &luks);
 	if (!st)
 		st = px_header_key_maybe(&job->session, luks, &key);
+	/* A header that was edited may name what nobody may read. */
 	if (st)
-		return st == PX_NO_SECRET ? PX_OK : st;
-	*ret_sound = px_luks_open_slot(luks, px_luks_token(luks)->keyslot, key, &volume_key) >= 0 &&
-		     (!px_key_is_generated(key) || px_header_seal_verify(job->lock, key) == 0);
+		return st == PX_NO_SECRET || st == PX_FORBIDDEN ? PX_OK : st;
+	if (px_luks_open_slot(luks, px_luks_token(luks)->keyslot, key, &volume_key) >= 0 &&
+	    (!px_key_is_generated(key) || px_header_seal_verify(job->lock, key) == 0))
+		*ret_volume_key = px_steal(&volume_key);
 	return PX_OK;
 }
 
-/* A header that was changed after the backup was taken has keyslots that the backup lacks, or lacks
- * some that were destroyed. What a header says that is not sound counts for nothing. */
-static enum px_status check_generation(struct job *job)
+/*
+ * A sound header with another volume key is that of the data on this device: the backup is a
+ * clone's, which has the same uuid. One that was changed after the backup was taken has keyslots
+ * that the backup lacks, or lacks some that were destroyed. What a header says that is not sound
+ * counts for nothing.
+ */
+static enum px_status check_header(struct job *job)
 {
+	px_auto(secret) struct px_secret *volume_key = NULL;
 	enum px_status st;
-	bool sound = false;
 
-	if (!job->seen.whole || job->seen.generation <= job->backup.generation)
+	if (!job->seen.whole)
 		return PX_OK;
-	st = is_sound(job, &sound);
+	st = look_if_sound(job, &volume_key);
 	if (st)
 		return st;
-	if (sound)
+	if (volume_key && !px_secret_equal(volume_key, job->volume_key))
+		return px_fail(PX_BAD_HEADER,
+			       "%s has another volume key than the header on %s, which is sound: "
+			       "it is that of a clone with the same uuid, and would cost the data; "
+			       "if the header has to go all the same, wipe it first: wipefs -a %s",
+			       job->name, job->path, job->path);
+	if (job->seen.generation <= job->backup.generation)
+		return PX_OK;
+	if (volume_key)
 		return px_fail(PX_BAD_HEADER,
 			       "%s is older (generation %" PRIu64
 			       ") than the header on %s (%" PRIu64
@@ -225,11 +240,16 @@ static bool is_own_mapping(dev_t device, const char *uuid)
 	       strncmp(mapping.dm_uuid, wanted, strlen(wanted)) == 0;
 }
 
-static enum px_status check_unused(const struct job *job)
+/* Nobody mounts it from now on. While its own mapping is open it cannot be claimed: so again when
+ * somebody has answered, since then another may have it. */
+static enum px_status claim(struct job *job)
 {
-	int r = px_device_unused(job->path, job->lock);
 	struct stat st;
+	int r;
 
+	if (job->claim >= 0)
+		return PX_OK;
+	r = px_device_claim(job->path, job->lock, &job->claim);
 	if (r == -EBUSY && fstat(job->lock, &st) == 0 &&
 	    is_own_mapping(st.st_rdev, job->backup.names.uuid))
 		return PX_OK;
@@ -289,11 +309,13 @@ static enum px_status restore(const struct arguments *args, struct job *job)
 	if (!st)
 		st = prove(job);
 	if (!st)
-		st = check_generation(job);
+		st = check_header(job);
 	if (!st)
-		st = check_unused(job);
+		st = claim(job);
 	if (!st && !args->force)
 		st = ask(job);
+	if (!st)
+		st = claim(job);
 	if (st)
 		return st;
 	/* From here on, what is begun is finished. */
@@ -304,7 +326,7 @@ static enum px_status restore(const struct arguments *args, struct job *job)
 
 enum px_status px_cmd_header_restore(int argc, char **argv)
 {
-	__attribute__((cleanup(job_cleanup))) struct job job = { .lock = -1 };
+	__attribute__((cleanup(job_cleanup))) struct job job = { .lock = -1, .claim = -1 };
 	struct arguments args = { .device = NULL };
 	enum px_status st;
 

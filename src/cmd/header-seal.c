@@ -10,10 +10,13 @@
 #include "pxenc/key.h"
 #include "pxenc/lock.h"
 #include "pxenc/log.h"
+#include "pxenc/new-key.h"
 #include "pxenc/seal-diff.h"
 #include "pxenc/seal.h"
 #include "pxenc/signals.h"
 #include "pxenc/strv.h"
+
+#define VOLUMES "volumes/"
 
 struct job {
 	const char *device; /* as the user named it, for messages */
@@ -114,8 +117,8 @@ static enum px_status show(struct job *job)
 		       words ? "this is not what pxenc writes by default:"
 			     : "all is what pxenc writes by default");
 	print(words);
-	printf("%s: its LUKS2 token names the secret '%s'\n", job->device,
-	       px_luks_token(job->luks)->secret);
+	printf("%s: its uuid is %s, and its LUKS2 token names the secret '%s'\n", job->device,
+	       px_luks_uuid(job->luks), px_luks_token(job->luks)->secret);
 	fflush(stdout);
 	return PX_OK;
 }
@@ -147,6 +150,24 @@ static enum px_status seal(struct job *job)
 	return st ? st : px_header_keep(&job->session, job->luks, job->key);
 }
 
+/* A key that was generated for another uuid: sealing this one would make another volume's keys and
+ * backup those of this one. */
+static enum px_status check_uuid(const struct job *job)
+{
+	const char *secret = px_luks_token(job->luks)->secret, *is = px_luks_uuid(job->luks);
+	char was[37];
+
+	if (strncmp(secret, VOLUMES, strlen(VOLUMES)) != 0)
+		return PX_OK;
+	snprintf(was, sizeof(was), "%s", secret + strlen(VOLUMES));
+	if (!px_luks_is_uuid(was) || !px_new_key_is_own(secret, was) || strcmp(was, is) == 0)
+		return PX_OK;
+	return px_fail(PX_BAD_HEADER,
+		       "%s: its uuid is %s, but its key '%s' was made for another: the uuid was "
+		       "changed, and is not sealed; put it back: cryptsetup luksUUID --uuid %s %s",
+		       job->device, is, secret, was, job->device);
+}
+
 static enum px_status run(struct job *job, bool force)
 {
 	enum px_status st;
@@ -158,7 +179,9 @@ static enum px_status run(struct job *job, bool force)
 		printf("%s: its seal is right: there is nothing to do\n", job->device);
 		return PX_OK;
 	}
-	st = show(job);
+	st = check_uuid(job);
+	if (!st)
+		st = show(job);
 	if (!st && !force)
 		st = ask(job);
 	if (!st)

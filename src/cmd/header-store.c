@@ -179,11 +179,12 @@ enum px_status px_header_drop(struct px_session *session, const char *uuid)
 	px_auto(free) char *path = NULL;
 	enum px_status st;
 
+	/* The manifest first: it must not name parts that are gone. */
+	st = manifest_path(session, uuid, &path);
+	if (!st)
+		st = px_store_drop(session->store, path);
 	/* Parts that no manifest names are left by a crash: so all that there can be. */
-	st = drop_parts(session, uuid, 'a', PX_PARTS_MAX);
 	if (!st)
-		st = drop_parts(session, uuid, 'b', PX_PARTS_MAX);
-	if (!st)
-		st = manifest_path(session, uuid, &path);
-	return st ? st : px_store_drop(session->store, path);
+		st = drop_parts(session, uuid, 'a', PX_PARTS_MAX);
+	return st ? st : drop_parts(session, uuid, 'b', PX_PARTS_MAX);
 }

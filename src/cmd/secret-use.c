@@ -22,6 +22,7 @@
 struct search {
 	const struct px_config *config;
 	const char *full;
+	const char *except; /* a device that does not count; NULL: none */
 	struct px_mapping *mappings;
 	size_t mapping_count;
 	char **users;
@@ -126,6 +127,8 @@ static int look_at(struct search *search, const char *name)
 		device = NULL;
 		return -ENOMEM;
 	}
+	if (search->except && strcmp(device, search->except) == 0)
+		return 0;
 	r = px_peek(device, &peek);
 	if (r == 0 && (is_it(search, peek.secret) || is_it(search, peek.other)))
 		return add_user(search, device, mapping);
@@ -146,10 +149,12 @@ static int look_at_all(struct search *search)
 	return r;
 }
 
-static enum px_status find_users(const struct px_config *config, const char *full, char **ret_users)
+static enum px_status find_users(const struct px_config *config, const char *full,
+				 const char *except, char **ret_users)
 {
 	__attribute__((cleanup(search_cleanup))) struct search search = { .config = config,
-									  .full = full };
+									  .full = full,
+									  .except = except };
 	int r = look_at_all(&search);
 
 	if (r == -ENOMEM)
@@ -183,7 +188,7 @@ enum px_status px_secret_use(const struct px_session *session, const char *full,
 	bool cluster = false;
 	int n;
 
-	st = find_users(session->config, full, &users);
+	st = find_users(session->config, full, NULL, &users);
 	if (!st)
 		st = is_cluster_key(session, full, &cluster);
 	if (st)
@@ -205,6 +210,12 @@ enum px_status px_secret_use(const struct px_session *session, const char *full,
 		return px_nomem();
 	}
 	return PX_OK;
+}
+
+enum px_status px_secret_other_users(const struct px_session *session, const char *full,
+				     const char *device, char **ret_users)
+{
+	return find_users(session->config, full, device, ret_users);
 }
 
 enum px_status px_secret_confirm(const char *doing, const char *path)

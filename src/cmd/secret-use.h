@@ -16,6 +16,11 @@
 enum px_status px_secret_use(const struct px_session *session, const char *full,
 			     char **ret_use) PX_MUST_CHECK;
 
+/* The volumes of this machine whose LUKS2 token names a secret, but for the one on device (without
+ * links): "/dev/sdb (mounted at /data), /dev/sdc"; NULL: none. PX_KERNEL, PX_NOMEM. */
+enum px_status px_secret_other_users(const struct px_session *session, const char *full,
+				     const char *device, char **ret_users) PX_MUST_CHECK;
+
 /* Asks whether to do this ("this deletes") to a secret, with what px_secret_use says of it. PX_OK
  * without a question where that is nothing. PX_DECLINED. */
 enum px_status px_secret_confirm(const char *doing, const char *path) PX_MUST_CHECK;

@@ -69,10 +69,10 @@ int px_lock_out_udev(int fd)
 	return 0;
 }
 
-int px_device_unused(const char *path, int fd)
+int px_device_claim(const char *path, int fd, int *ret_claim)
 {
-	px_auto(fd) int claim = -1;
 	struct stat st;
+	int claim;
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
@@ -80,5 +80,8 @@ int px_device_unused(const char *path, int fd)
 		return 0;
 	/* On a block device, O_EXCL claims it. */
 	claim = open(path, O_RDONLY | O_CLOEXEC | O_EXCL);
-	return claim < 0 ? -errno : 0;
+	if (claim < 0)
+		return -errno;
+	*ret_claim = claim;
+	return 0;
 }

@@ -103,6 +103,13 @@ int px_luks_slot_salt(struct px_luks *luks, int slot, char **ret_salt)
 	return 0;
 }
 
+bool px_luks_is_volume_key(struct px_luks *luks, const struct px_secret *volume_key)
+{
+	px_luks_listen();
+	return crypt_volume_key_verify(luks->cd, (const char *)px_secret_bytes(volume_key),
+				       px_secret_len(volume_key)) >= 0;
+}
+
 int px_luks_unbound_slot(struct px_luks *luks, const struct px_secret *key)
 {
 	px_auto(secret) struct px_secret *volume_key = NULL;

@@ -386,8 +386,9 @@ erase() {
     before=$(sha256sum <"$IMAGE")
     fails_with 'erase asks: status 15, with the volume' 15 "volume $UUID.*lost for good.*--force" pxenc erase "$IMAGE"
     check_equal 'until then nothing is changed' "$(sha256sum <"$IMAGE")" "$before"
-    check 'erase --force' pxenc erase "$IMAGE" --force
-    check_equal 'no secret and no backup is left' "$(stored)" ''
+    check_match 'erase --force names the old key, which snapshots may need' "$(pxenc erase "$IMAGE" --force)" \
+        "left in the store: volumes/$UUID/1; delete"
+    check_equal 'which is left, but neither present key nor backup' "$(stored)" '1 '
     wiped 'nor header, nor keyslot'
     check_equal 'the data is as it was, and dead' "$(data "$IMAGE")" "$(data "$GENUINE")"
     fails_with 'erased again: status 4' 4 'not a volume of pxenc' pxenc erase "$IMAGE" --force
@@ -426,6 +427,108 @@ erase() {
     before=$(sha256sum <"$IMAGE")
     fails_with 'a volume that is not pxenc'"'"'s is left alone: status 4' 4 'cryptsetup erase' pxenc erase "$IMAGE" --force
     check_equal 'as it was' "$(sha256sum <"$IMAGE")" "$before"
+}
+
+# become UUID: a header of a volume that is not sealed says that it is another.
+become() { cryptsetup -q luksUUID --uuid "$1" "$IMAGE" >/dev/null; }
+
+# A uuid proves nothing, and keys of one uuid may be those of several volumes.
+erase_others() {
+    local victim clone=$T_DIR/clone
+    make_volume --generate
+    victim=$UUID
+    cp "$IMAGE" "$T_DIR/victim"
+    make_volume --secret human
+    become "$victim"
+    check_match 'a passphrase proves no uuid: what is left is named' "$(pxenc erase "$IMAGE" --force)" \
+        "left in the store: volumes/$victim/1, volumes/$victim/header, volumes/$victim/header-a-1; delete"
+    check 'and the volume whose uuid it is opens' pxenc open --test "$T_DIR/victim"
+    UUID=$victim
+    check_equal 'with its key and its backup' "$(stored)" '1 header header-a-1 '
+
+    make_volume --generate
+    cp "$IMAGE" "$clone"
+    pxenc rotate "$clone" --keep-old >/dev/null
+    check_match 'erase of a clone that was rotated names the key of the other' \
+        "$(pxenc erase "$clone" --force)" "left in the store: volumes/$UUID/1; delete"
+    check 'which opens' pxenc open --test "$IMAGE"
+    check_equal 'with its key' "$(stored)" '1 '
+
+    make_volume --generate
+    cp "$IMAGE" "$clone"
+    pxenc rotate "$clone" --reencrypt --keep-old >/dev/null 2>&1
+    check_match 'the backup is that of the clone, which has another volume key: it is named' \
+        "$(pxenc erase "$IMAGE" --force)" "left in the store: volumes/$UUID/2, volumes/$UUID/header, volumes/$UUID/header-[ab]-1; delete"
+    check 'and the clone opens' pxenc open --test "$clone"
+
+    # The uuid is another's, and somebody sealed that.
+    make_volume --generate
+    victim=$UUID
+    cp "$IMAGE" "$T_DIR/victim"
+    printf x >"$T_DIR/x" && chmod 600 "$T_DIR/x"
+    rm -f "$IMAGE"
+    truncate -s 32M "$IMAGE"
+    cryptsetup -q luksFormat --uuid "$victim" --pbkdf pbkdf2 --pbkdf-force-iterations 1000 "$IMAGE" "$T_DIR/x"
+    pxenc enroll "$IMAGE" --key-file "$T_DIR/x" --generate >/dev/null 2>&1
+    check_match 'erase of what was enrolled under that uuid deletes its own key alone' \
+        "$(pxenc erase "$IMAGE" --force)" "left in the store: volumes/$victim/1"
+    check 'and the other volume opens' pxenc open --test "$T_DIR/victim"
+}
+
+# A clone has the same uuid, so its backup lies where that of the other is.
+clones() {
+    local clone=$T_DIR/clone backup
+    make_volume --generate
+    cp "$IMAGE" "$clone"
+    check_match 'reencryption of a clone takes the backup, which was made with the same volume key' \
+        "$(pxenc rotate "$clone" --reencrypt --keep-old 2>&1; stored)" '1 2 header header-[ab]-1 $'
+    refused 'the clone'"'"'s backup over a sound header with another volume key' 11 'another volume key.*clone'
+    check 'the volume opens' pxenc open --test "$IMAGE"
+    backup=$(pxenc secrets get "volumes/$UUID/header")
+    fails_with 'header backup does not replace that of a clone: status 11' 11 'clone with the same uuid.*secrets delete' \
+        pxenc header backup "$IMAGE"
+    check_match 'rotate warns, and leaves it' "$(pxenc rotate "$IMAGE" --keep-old 2>&1)" 'clone with the same uuid'
+    check_match 'reencryption as well' "$(pxenc rotate "$IMAGE" --reencrypt --keep-old 2>&1)" 'clone with the same uuid'
+    check_equal 'it is what it was' "$(pxenc secrets get "volumes/$UUID/header")" "$backup"
+    check 'the volume opens' pxenc open --test "$IMAGE"
+    dd if=/dev/zero of="$clone" bs=1M count=1 conv=notrunc status=none
+    check 'and the clone is restored from it' pxenc header restore "$clone" --uuid "$UUID" --force
+    pxenc secrets delete "volumes/$UUID/header" --force
+    check 'once it is deleted, the volume has its own' pxenc header backup "$IMAGE"
+}
+
+# The seal of a header whose uuid was edited to another's.
+edited_uuid() {
+    local victim
+    make_volume --generate
+    victim=$UUID
+    make_volume --generate
+    become "$victim"
+    fails_with 'header seal of an edited uuid: status 11, and how to put it back' 11 \
+        "uuid is $victim.*made for another.*luksUUID --uuid $UUID" pxenc header seal "$IMAGE" --force
+    become "$UUID"
+    check 'put back, its seal is right' pxenc open --test "$IMAGE"
+    luks2-edit "$IMAGE" '"auto":false' '"auto":true' >/dev/null
+    check_match 'header seal tells the uuid' "$(pxenc header seal "$IMAGE" --force)" "its uuid is $UUID"
+}
+
+# A rotation that is not done: its other key goes if it opens the keyslot that the seal vouches for.
+erase_rotating() {
+    local call=write n count done='' bad=''
+    make_volume --generate
+    count=$(calls $call pxenc rotate "$IMAGE")
+    for n in $(seq 1 "$count"); do
+        make_volume --generate
+        killed $call "$n" pxenc rotate "$IMAGE"
+        luks2-edit --dump "$IMAGE" | grep -q '"old":{' || continue
+        pxenc secrets get "volumes/$UUID/1" >/dev/null 2>&1 || continue
+        done+=x
+        pxenc erase "$IMAGE" --force >/dev/null 2>&1 || bad+=" $n"
+        [ -z "$(stored)" ] || bad+=" $n:$(stored)"
+        [ ${#done} -lt 3 ] || break
+    done
+    check_match 'a rotation was killed with both keys in the store' "$done" x
+    check_equal 'erase then deletes both keys' "$bad" ''
 }
 
 # Killed at each sync, and at some of its requests: the next erase ends it.
@@ -474,7 +577,11 @@ reencryption
 restore_killed
 rotate_killed
 seal
+clones
+edited_uuid
 erase
+erase_others
+erase_rotating
 erase_killed
 erase_interrupted
 t_done

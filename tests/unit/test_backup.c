@@ -640,11 +640,12 @@ TEST(wiping_fails_with_the_cause)
 
 TEST(a_plain_file_is_nobodys)
 {
-	int fd = open_rw(image);
+	int fd = open_rw(image), claim = -1;
 
-	assert_int_equal(px_device_unused(image, fd), 0);
+	assert_int_equal(px_device_claim(image, fd, &claim), 0);
+	assert_int_equal(claim, -1);
 	no_fstat = (struct fault){ .times = 1, .error = EBADF };
-	assert_int_equal(px_device_unused(image, fd), -EBADF);
+	assert_int_equal(px_device_claim(image, fd, &claim), -EBADF);
 	close(fd);
 }
 

@@ -219,6 +219,9 @@ TEST(a_second_key_opens_its_own_keyslot_and_no_other)
 	assert_int_equal(px_luks_open_slot(luks, 0, other, &same), -EPERM);
 	assert_int_equal(px_luks_open_slot(luks, 7, other, &same), -EPERM);
 	assert_null(same);
+	assert_true(px_luks_is_volume_key(luks, volume_key));
+	px_secret_data(volume_key)[0] ^= 1;
+	assert_false(px_luks_is_volume_key(luks, volume_key));
 	px_secret_free(&volume_key);
 	assert_sound(key);
 }

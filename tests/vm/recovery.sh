@@ -87,6 +87,24 @@ in_use() {
     check 'with --force any is' pxenc secrets delete shared --force
 }
 
+is_asked() { grep -q 'type yes' "$T_DIR/screen"; }
+
+cloned() {
+    dd if=$A of=$B bs=1M conv=fsync status=none
+    mkfifo "$T_DIR/keyboard"
+    script -qfec "pxenc erase $B" "$T_DIR/screen" <"$T_DIR/keyboard" >/dev/null &
+    exec 9>"$T_DIR/keyboard"
+    check 'erase asks' wait_for 60 is_asked
+    check_not 'meanwhile nobody opens the volume' pxenc open $B meanwhile
+    echo no >&9
+    exec 9>&-
+    wait $!
+    check_match 'erase of a clone keeps the secret that another disk names' "$(pxenc erase $B --force 2>&1)" \
+        "volumes/$UUID/1' stays: it is the key of $A, too"
+    check_match 'and the backup that it needs' "$(pxenc secrets list "volumes/$UUID" | tr '\n' ' ')" '^1 header header-[ab]-1 $'
+    check 'which opens' pxenc open --test $A
+}
+
 erased() {
     mount -t pxenc $A /mnt/a
     fails_with 'erase of a mounted volume: status 5' 5 'in use' pxenc erase $A --force
@@ -101,5 +119,6 @@ erased() {
 setup || exit 1
 header_lost
 in_use
+cloned
 erased
 t_done

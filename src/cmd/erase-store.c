@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "erase-store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "header-store.h"
+#include "header-volume.h"
+#include "pxenc/backup.h"
+#include "pxenc/key.h"
+#include "pxenc/log.h"
+#include "pxenc/new-key.h"
+#include "pxenc/strv.h"
+#include "secret-use.h"
+
+/* How far keys are looked for that an earlier rotation may have left, when the header's LUKS2 token
+ * names none with a higher number. */
+#define NUMBERS_MIN 16
+#define NUMBERS_MAX 9999
+
+static const struct px_token *token_of(const struct px_erasure *erasure)
+{
+	return erasure->luks ? px_luks_token(erasure->luks) : NULL;
+}
+
+static bool is_own(const struct px_erasure *erasure, const char *relative)
+{
+	return relative && px_new_key_is_own(relative, erasure->uuid);
+}
+
+/* The other key of a rotation opens the keyslot that the sealed LUKS2 token names for it. One that
+ * is to be kept stays. */
+static enum px_status prove_other(struct px_erasure *erasure, struct px_session *session)
+{
+	const struct px_token *token = token_of(erasure);
+	const struct px_token_other *other = token->next.secret ? &token->next : &token->old;
+	px_auto(secret) struct px_secret *key = NULL, *volume_key = NULL;
+	px_auto(free) char *full = NULL;
+	enum px_status st;
+
+	if (!is_own(erasure, other->secret) || (other == &token->old && other->keep))
+		return PX_OK;
+	st = px_session_path(session, other->secret, &full);
+	if (!st)
+		st = px_store_get(session->store, full, PX_GET_PASSPHRASE | PX_GET_MAYBE, &key);
+	if (st)
+		return st == PX_NO_SECRET ? PX_OK : st;
+	if (px_luks_open_slot(erasure->luks, other->keyslot, key, &volume_key) >= 0)
+		erasure->other = other->secret;
+	return PX_OK;
+}
+
+enum px_status px_erasure_prove(struct px_erasure *erasure, struct px_session *session, int fd)
+{
+	enum px_status st;
+
+	if (!erasure->luks)
+		return PX_OK;
+	st = px_header_key_maybe(session, erasure->luks, &erasure->key);
+	if (st)
+		return st == PX_NO_SECRET ? PX_OK : st;
+	erasure->sealed = px_key_is_generated(erasure->key) &&
+			  strcmp(px_luks_uuid(erasure->luks), erasure->uuid) == 0 &&
+			  px_header_seal_verify(fd, erasure->key) == 0;
+	/* Failing is no error: the keyslot is gone when erase was interrupted. */
+	if (px_luks_open_slot(erasure->luks, token_of(erasure)->keyslot, erasure->key,
+			      &erasure->volume_key) < 0)
+		return PX_OK;
+	return erasure->sealed ? prove_other(erasure, session) : PX_OK;
+}
+
+bool px_erasure_is_doubtful(const struct px_erasure *erasure)
+{
+	return !erasure->luks ||
+	       (erasure->key && !erasure->sealed && px_key_is_generated(erasure->key));
+}
+
+/* Whether a clone on this machine needs a key, too: that is said. */
+static enum px_status look_for_users(const struct px_erasure *erasure, struct px_session *session,
+				     const char *relative, char **ret_full, bool *ret_used)
+{
+	px_auto(free) char *full = NULL, *users = NULL;
+	enum px_status st;
+
+	st = px_session_path(session, relative, &full);
+	if (!st)
+		st = px_secret_other_users(session, full, erasure->device, &users);
+	if (st)
+		return st;
+	if (users)
+		px_warn("the secret '%s' stays: it is the key of %s, too", full, users);
+	*ret_used = users != NULL;
+	*ret_full = px_steal(&full);
+	return PX_OK;
+}
+
+enum px_status px_erasure_drop_other(const struct px_erasure *erasure, struct px_session *session)
+{
+	px_auto(free) char *full = NULL;
+	enum px_status st;
+	bool used;
+
+	if (!erasure->other)
+		return PX_OK;
+	st = look_for_users(erasure, session, erasure->other, &full, &used);
+	return st || used ? st : px_store_drop(session->store, full);
+}
+
+/*
+ * The keyslots are gone when erase was interrupted. The backup's own keyslot then gives the volume
+ * key, and the digest in the header says whether it is this volume's.
+ */
+static bool opens_backup(const struct px_erasure *erasure, const struct px_backup *backup,
+			 struct px_secret **ret_volume_key)
+{
+	px_auto(secret) struct px_secret *volume_key = NULL;
+	px_auto(luks) struct px_luks *luks = NULL;
+
+	if (px_backup_load(backup, px_luks_device_size(erasure->luks), "the header backup",
+			   &luks) ||
+	    !px_luks_token(luks) ||
+	    px_luks_open_slot(luks, px_luks_token(luks)->keyslot, erasure->key, &volume_key) < 0 ||
+	    !px_luks_is_volume_key(erasure->luks, volume_key))
+		return false;
+	*ret_volume_key = px_steal(&volume_key);
+	return true;
+}
+
+static enum px_status is_own_backup(const struct px_erasure *erasure, struct px_session *session,
+				    const struct px_manifest *manifest, bool *ret_own)
+{
+	px_auto(secret) struct px_secret *volume_key = NULL;
+	px_auto(free) uint8_t *bytes = NULL;
+	struct px_backup backup;
+	enum px_status st;
+
+	st = px_header_fetch(session, manifest, &bytes);
+	if (st)
+		return st;
+	if (px_backup_parse(bytes, (size_t)manifest->len, &backup) < 0)
+		return PX_OK;
+	if (erasure->volume_key)
+		*ret_own = px_backup_verify(&backup, erasure->volume_key) == 0;
+	else
+		*ret_own = opens_backup(erasure, &backup, &volume_key) &&
+			   px_backup_verify(&backup, volume_key) == 0;
+	return PX_OK;
+}
+
+/* One that was withdrawn, or never got its manifest, holds no header: the seal suffices. */
+static enum px_status drop_backup(const struct px_erasure *erasure, struct px_session *session)
+{
+	struct px_manifest manifest;
+	bool own = erasure->sealed;
+	enum px_status st;
+
+	st = px_header_find(session, erasure->uuid, &manifest);
+	if (!st && manifest.parts > 0) {
+		own = false;
+		st = is_own_backup(erasure, session, &manifest, &own);
+		/* A part is missing, or has another length: whose it was, nobody knows. */
+		if (st == PX_NO_SECRET)
+			return PX_OK;
+	}
+	if (st == PX_UNTRUSTED)
+		return PX_OK;
+	if (st && st != PX_NO_SECRET)
+		return st;
+	return own ? px_header_drop(session, erasure->uuid) : PX_OK;
+}
+
+enum px_status px_erasure_drop(const struct px_erasure *erasure, struct px_session *session)
+{
+	px_auto(free) char *full = NULL;
+	enum px_status st = PX_OK;
+	bool used = false;
+
+	if (!erasure->key)
+		return PX_OK;
+	if (erasure->sealed && is_own(erasure, token_of(erasure)->secret))
+		st = look_for_users(erasure, session, token_of(erasure)->secret, &full, &used);
+	/* Who needs the key needs the backup. */
+	if (st || used)
+		return st;
+	st = drop_backup(erasure, session);
+	return st || !full ? st : px_store_drop(session->store, full);
+}
+
+/* Up to which number keys are looked for. */
+static unsigned long last_number(const struct px_erasure *erasure)
+{
+	const struct px_token *token = token_of(erasure);
+	const char *const paths[] = { token ? token->secret : NULL,
+				      token ? token->next.secret : NULL,
+				      token ? token->old.secret : NULL };
+	unsigned long last = NUMBERS_MIN;
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+		unsigned long number = 0;
+
+		if (is_own(erasure, paths[i]))
+			number = strtoul(strrchr(paths[i], '/') + 1, NULL, 10);
+		last = number > last ? number : last;
+	}
+	return last < NUMBERS_MAX ? last : NUMBERS_MAX;
+}
+
+/* Adds volumes/UUID/name to the list if the store has it. */
+static enum px_status look_for(const struct px_erasure *erasure, struct px_session *session,
+			       const char *name, char ***paths)
+{
+	px_auto(secret) struct px_secret *value = NULL;
+	px_auto(free) char *full = NULL;
+	enum px_status st;
+	char path[80];
+
+	snprintf(path, sizeof(path), "volumes/%s/%s", erasure->uuid, name);
+	st = px_session_path(session, path, &full);
+	if (!st)
+		st = px_store_get(session->store, full, PX_GET_RAW | PX_GET_MAYBE, &value);
+	if (st)
+		return st == PX_NO_SECRET ? PX_OK : st;
+	return px_strv_add(paths, path) < 0 ? px_nomem() : PX_OK;
+}
+
+/* One by one, since who may delete a volume's keys need not be allowed to list. */
+enum px_status px_erasure_left(const struct px_erasure *erasure, struct px_session *session,
+			       char **ret_left)
+{
+	static const char *const backups[] = { "header", "header-a-1", "header-b-1" };
+	unsigned long last = last_number(erasure);
+	px_auto(strv) char **paths = NULL;
+	enum px_status st = PX_OK;
+	char name[24];
+
+	for (unsigned long number = 1; !st && number <= last; number++) {
+		snprintf(name, sizeof(name), "%lu", number);
+		st = look_for(erasure, session, name, &paths);
+	}
+	for (size_t i = 0; !st && i < sizeof(backups) / sizeof(*backups); i++)
+		st = look_for(erasure, session, backups[i], &paths);
+	if (st || !paths)
+		return st;
+	*ret_left = px_strv_join(paths, ", ");
+	return *ret_left ? PX_OK : px_nomem();
+}
+
+void px_erasure_clear(struct px_erasure *erasure)
+{
+	px_secret_free(&erasure->key);
+	px_secret_free(&erasure->volume_key);
+	px_luks_free(&erasure->luks);
+}
