@@ -43,7 +43,6 @@ struct px_store {
 	unsigned int wants;	       /* how often it asked for a login, in this request */
 	char *sent_uid;		       /* whose credentials it got last */
 	const struct px_account *hand; /* px_store_login's; NULL in any other request */
-	const char *hand_base;	       /* the base path that came with it; NULL: none did */
 };
 
 /* Whether it is no DC/OS cluster that is asked. pxenc-fetch then gets no ACS token and no login: an

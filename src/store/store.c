@@ -80,14 +80,11 @@ static enum px_status report(const struct px_store *store, const struct question
 {
 	switch (st) {
 	case PX_FORBIDDEN:
-		/* It is the user whom the store refuses: no verdict on the secret. */
-		if (store->login == PX_LOGIN_SENT)
-			return px_fail(PX_UNAUTHENTICATED, "%s: %s", text, px_login_advice(store));
-		if (question->op == PX_OP_LOGIN)
-			return px_fail(st, "%s", text);
 		if (question->how & PX_GET_VERDICT)
 			return st;
-		return forbidden(store, question, text);
+		if (question->op != PX_OP_LOGIN)
+			return forbidden(store, question, text);
+		return px_fail(st, "%s", text);
 	case PX_UNAUTHENTICATED:
 		/* Else it is the ACS token that is refused, and not what it was got with. */
 		if (store->login == PX_LOGIN_SENT)
@@ -266,8 +263,7 @@ enum px_status px_store_parse(struct px_store *store, const struct px_secret *js
 	return PX_OK;
 }
 
-enum px_status px_store_login(struct px_store *store, const struct px_account *account,
-			      const char *base_path)
+enum px_status px_store_login(struct px_store *store, const struct px_account *account)
 {
 	enum px_status st;
 
@@ -277,7 +273,6 @@ enum px_status px_store_login(struct px_store *store, const struct px_account *a
 	if (account->password && px_secret_len(account->password) > PX_PASSWORD_MAX)
 		return px_fail(PX_USAGE, "the password is longer than %d bytes", PX_PASSWORD_MAX);
 	store->hand = account;
-	store->hand_base = base_path;
 	st = ask_plainly(store, &(struct question){ PX_OP_LOGIN, "", 0, NULL });
 	store->hand = NULL;
 	return st;

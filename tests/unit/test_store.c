@@ -428,7 +428,7 @@ static enum px_status log_in_with(struct px_store *store, const char *uid, const
 	px_auto(account) struct px_account account = { .uid = strdup(uid),
 						       .password = secret(password) };
 
-	return px_store_login(store, &account, "pwx");
+	return px_store_login(store, &account);
 }
 
 /* What is asked. */
@@ -1349,22 +1349,6 @@ TEST(a_login_by_hand_takes_no_cached_token_for_an_answer)
 	assert_true(is_cached("bob", "configured"));
 }
 
-static void forbids_the_login(int in, int out)
-{
-	peer_begin(in);
-	peer_credentials(in, out, "bob", "sesame");
-	peer_answer(out, PX_FORBIDDEN, "does not let 'bob' log in (403)");
-	peer_end(in);
-}
-
-TEST(a_login_that_is_forbidden_is_no_verdict_on_the_secret)
-{
-	px_auto(store) struct px_store *store = new_store(forbids_the_login);
-
-	assert_fails(PX_UNAUTHENTICATED, get_as(store, PX_GET_VERDICT),
-		     "does not let 'bob' log in");
-}
-
 static void refuses_the_hand(int in, int out)
 {
 	peer_begin(in);
@@ -1541,7 +1525,7 @@ static enum px_status login_by_hand_of_a_service(void (*script)(int in, int out)
 	px_auto(account) struct px_account account = { .uid = strdup("svc"),
 						       .private_key = secret(pem) };
 
-	return px_store_login(store, &account, "pwx");
+	return px_store_login(store, &account);
 }
 
 static void logs_in_a_service_by_hand(int in, int out)
@@ -2000,7 +1984,6 @@ int main(void)
 		in_world(without_a_folder_nothing_is_cached),
 		in_world(a_helper_that_ends_before_it_has_the_password_is_no_broken_pipe),
 		in_world(a_login_by_hand_is_kept_as_the_session_with_its_base_path),
-		in_world(a_login_that_is_forbidden_is_no_verdict_on_the_secret),
 		in_world(a_login_by_hand_takes_no_cached_token_for_an_answer),
 		in_world(a_refused_login_by_hand_may_be_repeated_at_once),
 		in_world(a_login_by_hand_clears_the_refusal_of_its_user),
