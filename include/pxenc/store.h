@@ -69,10 +69,11 @@ enum px_status px_store_parse(struct px_store *store, const struct px_secret *js
 
 /*
  * Logs in with an account given by hand, whatever is cached, and keeps the ACS token for this
- * cluster on tmpfs, with the base path that later commands are to use.
+ * cluster on tmpfs, with the base path that later commands are to use; NULL: the config's, as it
+ * then is.
  */
-enum px_status px_store_login(struct px_store *store,
-			      const struct px_account *account) PX_MUST_CHECK;
+enum px_status px_store_login(struct px_store *store, const struct px_account *account,
+			      const char *base_path) PX_MUST_CHECK;
 
 /* Forgets every ACS token of this cluster and user of the machine. *ret_any: there was one. */
 enum px_status px_store_logout(const struct px_config *config, bool *ret_any) PX_MUST_CHECK;

@@ -151,13 +151,15 @@ static enum px_status check_persist(const struct px_config *config)
 	return PX_OK;
 }
 
-static enum px_status log_in(const struct px_config *config, const struct px_account *account)
+static enum px_status log_in(const struct px_config *config, const struct arguments *args)
 {
 	px_auto(store) struct px_store *store = NULL;
 	enum px_status st;
 
 	st = px_store_new(config, px_deadline_in(config->timeout), &store);
-	return st ? st : px_store_login(store, account);
+	return st ? st
+		  : px_store_login(store, &args->account,
+				   args->base_path ? config->base_path : NULL);
 }
 
 /* The login has worked: from here on a failure is that of the keeping alone. */
@@ -188,7 +190,7 @@ static enum px_status login(struct arguments *args)
 	if (!st)
 		st = get_account(args);
 	if (!st)
-		st = log_in(config, &args->account);
+		st = log_in(config, args);
 	if (!st && args->persist)
 		st = persist(args);
 	return st;

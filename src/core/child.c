@@ -51,18 +51,22 @@ static void default_signals(void)
 
 /* What parent and child share until exec closes it. */
 struct leash {
-	int hold[2];   /* the child waits for its end */
+	int hold[2];   /* the child waits for a byte */
 	int report[2]; /* the child says by errno why it did not work */
 	pid_t parent;
 };
 
-static void wait_for_parent(const struct leash *leash)
+/* For a byte, since no end of the pipe may ever come: a child that another thread of ours started
+ * meanwhile has its other end as well, and waits for its own. */
+static bool may_go(const struct leash *leash)
 {
+	ssize_t n;
 	char byte;
 
-	close(leash->hold[1]);
-	while (read(leash->hold[0], &byte, 1) < 0 && errno == EINTR)
-		;
+	do
+		n = read(leash->hold[0], &byte, 1);
+	while (n < 0 && errno == EINTR);
+	return n == 1;
 }
 
 static void __attribute__((noreturn))
@@ -70,11 +74,11 @@ exec_child(const char *const argv[], struct stdio stdio, const struct leash *lea
 {
 	int error;
 
-	wait_for_parent(leash);
 	default_signals();
 	close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
 	errno = 0;
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == leash->parent &&
+	/* Bound to its parent first: that one may die while it is waited for. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == leash->parent && may_go(leash) &&
 	    place(stdio.in, STDIN_FILENO) >= 0 && place(stdio.out, STDOUT_FILENO) >= 0 &&
 	    place(stdio.err, STDERR_FILENO) >= 0)
 		execve(argv[0], (char *const *)argv, (char *const *)clean_env);
@@ -182,8 +186,9 @@ static int let_go(struct leash *leash)
 	int error = 0;
 	ssize_t n;
 
-	close(leash->hold[1]);
-	leash->hold[1] = -1;
+	/* The pipe is empty, and its other end is open here: this neither waits nor fails. */
+	if (write(leash->hold[1], "", 1) < 0)
+		return -errno;
 	close(leash->report[1]);
 	leash->report[1] = -1;
 	do
@@ -204,6 +209,8 @@ static int spawn_on(struct leash *leash, const char *const argv[], struct stdio 
 		ret_child->pid = pid;
 		ret_child->pidfd = pidfd;
 	} else if (pidfd >= 0) {
+		/* One that could not be let go would wait for ever. */
+		kill(pid, SIGKILL);
 		reap(pidfd);
 		close(pidfd);
 	}

@@ -112,6 +112,16 @@ static enum px_status unexpected(const struct px_http_answer *answer, const char
 			    what, answer->code);
 }
 
+/* A refusal that the API did not write: Admin Router's, or some proxy's. */
+static bool is_foreign(const struct px_http_answer *answer)
+{
+	return (answer->code == 403 || answer->code == 404) &&
+	       !(has_type(answer, JSON_TYPE) &&
+		 px_dcos_is_error(body_of(answer), body_len(answer)));
+}
+
+/* A refusal to log in is no verdict on any secret, so it is never PX_FORBIDDEN; and only the store
+ * itself refuses credentials. */
 static enum px_status read_login(const struct px_http_answer *answer, const char *uid,
 				 struct px_secret **ret_acs, struct px_cause *cause)
 {
@@ -120,9 +130,14 @@ static enum px_status read_login(const struct px_http_answer *answer, const char
 	if (answer->code == 401)
 		return px_cause_set(cause, PX_UNAUTHENTICATED,
 				    "the store refuses the login of '%s' (401)", uid);
+	if (is_foreign(answer))
+		return px_cause_set(cause, PX_UNTRUSTED,
+				    "the answer to the login is a %u that is not the store's own: "
+				    "see what stands before cluster_url",
+				    answer->code);
 	if (answer->code == 403)
-		return px_cause_set(cause, PX_FORBIDDEN, "the store does not let '%s' log in (403)",
-				    uid);
+		return px_cause_set(cause, PX_UNAUTHENTICATED,
+				    "the store does not let '%s' log in (403)", uid);
 	if (answer->code != 200)
 		return unexpected(answer, "the login", cause);
 	r = has_type(answer, JSON_TYPE)
@@ -332,14 +347,6 @@ static enum px_status pick_passphrase(const char *path, struct px_secret **value
 	px_secret_free(value);
 	*value = px_steal(&member);
 	return PX_OK;
-}
-
-/* A refusal that the API did not write: Admin Router's, or some proxy's. */
-static bool is_foreign(const struct px_http_answer *answer)
-{
-	return (answer->code == 403 || answer->code == 404) &&
-	       !(has_type(answer, JSON_TYPE) &&
-		 px_dcos_is_error(body_of(answer), body_len(answer)));
 }
 
 static enum px_status get(struct px_dcos *dcos, const char *path, unsigned int how,

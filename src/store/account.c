@@ -61,7 +61,19 @@ enum px_status px_account_check_uid(const char *uid, const char *where)
 /* cJSON ends a string at a NUL, raw or escaped, and keeps quiet about the rest. */
 static bool has_nul(const char *text, size_t len)
 {
-	return memchr(text, '\0', len) || memmem(text, len, "\\u0000", 6);
+	size_t i;
+
+	if (memchr(text, '\0', len))
+		return true;
+	for (i = 0; i + 1 < len; i++) {
+		if (text[i] != '\\')
+			continue;
+		/* What this escapes begins no escape: a backslash above all. */
+		i++;
+		if (len - i >= 5 && memcmp(text + i, "u0000", 5) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* The whole text as one object, in the arena; NULL: it is none. It must end with its brace before

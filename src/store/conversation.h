@@ -43,6 +43,7 @@ struct px_store {
 	unsigned int wants;	       /* how often it asked for a login, in this request */
 	char *sent_uid;		       /* whose credentials it got last */
 	const struct px_account *hand; /* px_store_login's; NULL in any other request */
+	const char *hand_base;	       /* that was given with it; NULL: none */
 };
 
 /* Whether it is no DC/OS cluster that is asked. pxenc-fetch then gets no ACS token and no login: an

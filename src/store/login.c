@@ -267,9 +267,10 @@ static int read_token(struct px_store *store, const struct px_frame *frame, stru
 		return r == -ENOMEM ? r : -EBADMSG;
 	acs->expiry = expiry > INT64_MAX ? 0 : (int64_t)expiry;
 	acs->uid = px_steal(&store->sent_uid);
-	if (store->hand)
-		acs->base_path = strdup(store->config->base_path);
-	return !store->hand || acs->base_path ? 0 : -ENOMEM;
+	if (!store->hand_base)
+		return 0;
+	acs->base_path = strdup(store->hand_base);
+	return acs->base_path ? 0 : -ENOMEM;
 }
 
 /* An ACS token that cannot be kept still serves this run; that of a login by hand is for others. */

@@ -263,7 +263,8 @@ enum px_status px_store_parse(struct px_store *store, const struct px_secret *js
 	return PX_OK;
 }
 
-enum px_status px_store_login(struct px_store *store, const struct px_account *account)
+enum px_status px_store_login(struct px_store *store, const struct px_account *account,
+			      const char *base_path)
 {
 	enum px_status st;
 
@@ -273,8 +274,10 @@ enum px_status px_store_login(struct px_store *store, const struct px_account *a
 	if (account->password && px_secret_len(account->password) > PX_PASSWORD_MAX)
 		return px_fail(PX_USAGE, "the password is longer than %d bytes", PX_PASSWORD_MAX);
 	store->hand = account;
+	store->hand_base = base_path;
 	st = ask_plainly(store, &(struct question){ PX_OP_LOGIN, "", 0, NULL });
 	store->hand = NULL;
+	store->hand_base = NULL;
 	return st;
 }
 
@@ -321,8 +324,9 @@ enum px_status px_store_session_base(struct px_config *config)
 	st = open_cache(config, &cache);
 	if (st)
 		return st;
-	if (px_acs_load(cache, PX_ACS_SESSION, &session) == 0 && session.base_path)
-		return px_config_set_base_path(config, session.base_path);
+	if (px_acs_load(cache, PX_ACS_SESSION, &session) == 0)
+		return session.base_path ? px_config_set_base_path(config, session.base_path)
+					 : PX_OK;
 	if (px_credentials_which(config) != PX_CREDENTIALS_KEPT)
 		return PX_OK;
 	st = px_persist_base_path(&kept);

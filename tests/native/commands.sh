@@ -137,6 +137,10 @@ logins() {
     fails_with 'without any login: status 7, and what to type' 7 'pxenc secrets dcos login' pxenc secrets get a
     check 'secrets dcos login' bash -c 'printf %s "$0" | pxenc secrets dcos login --username portworx --password-stdin --base-path pwx/secrets' "$PASSWORD"
     check 'then commands work, under the base path of the login' pxenc secrets get a
+    check 'login without --base-path' bash -c 'printf %s "$0" | pxenc secrets dcos login --username portworx --password-stdin' "$PASSWORD"
+    fails_with 'then the base path is that of the config' 8 'wrong/base/a' pxenc secrets get a
+    write_config "$PXENC_CONFIG" cluster_url "\"$DCOSD_URL_main\"" ca_cert_file "\"$T_DIR/certs/ca.crt\"" base_path '"pwx/secrets"'
+    check 'also when the config changes' pxenc secrets get a
     check 'secrets dcos logout' pxenc secrets dcos logout
     fails_with 'after it nobody is logged in: status 7' 7 'pxenc secrets dcos login' pxenc secrets get a
     fails_with 'a rejected login by hand: status 7' 7 'portworx' bash -c 'echo nonsense | pxenc secrets dcos login --username portworx --password-stdin'

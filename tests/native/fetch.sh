@@ -360,6 +360,23 @@ stale() {
     config "\"$DCOSD_URL_main\""
 }
 
+# A refusal to log in is no verdict on a secret: never status 8, nor the advice to grant it.
+refused_logins() {
+    local kind want out
+    for kind in 403:10 403json:7; do
+        dcosd_start first 127.0.0.1:0 "${GRANTS[@]}" --secret a=one --fault "${kind%:*}@POST:/acs/*"
+        config "\"$DCOSD_URL_first\""
+        rm -rf "$RUN_DIR"
+        want=${kind#*:}
+        fails_with "a login that gets ${kind%:*}: status $want" "$want" 403 pxenc secrets get a
+        rm -rf "$RUN_DIR"
+        out=$(pxenc secrets get a 2>&1)
+        check_not "${kind%:*} to the login: no advice to grant" grep -q 'grant it' <<<"$out"
+        dcosd_stop first
+    done
+    config "\"$DCOSD_URL_main\""
+}
+
 stages() {
     local out
     rm -rf "$RUN_DIR"
@@ -383,5 +400,6 @@ late_store
 tls
 logins
 stale
+refused_logins
 stages
 t_done

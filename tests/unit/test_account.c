@@ -112,6 +112,17 @@ TEST(a_user_has_a_password_there)
 	assert_null(account.private_key);
 }
 
+TEST(a_password_may_look_like_an_escaped_nul)
+{
+	px_auto(account) struct px_account account = { .uid = NULL };
+	struct px_account none;
+
+	assert_ok(parse("{\"uid\":\"u\",\"password\":\"a\\\\u0000b\"}", &account));
+	check_secret(account.password, "a\\u0000b");
+	assert_fails(PX_USAGE, parse("{\"uid\":\"u\",\"password\":\"a\\\\\\u0000b\"}", &none),
+		     "the file 'f'");
+}
+
 TEST(another_scheme_is_refused)
 {
 	struct px_account account;
@@ -605,6 +616,7 @@ int main(void)
 		cmocka_unit_test(the_secret_of_the_cli_is_read_as_it_is),
 		cmocka_unit_test(members_that_it_may_have_besides_are_ignored),
 		cmocka_unit_test(a_user_has_a_password_there),
+		cmocka_unit_test(a_password_may_look_like_an_escaped_nul),
 		cmocka_unit_test(another_scheme_is_refused),
 		cmocka_unit_test(what_is_missing_is_named),
 		cmocka_unit_test(what_is_no_object_is_refused),

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,7 +20,7 @@
 #define LEAK 77 /* a descriptor that no child may inherit */
 
 static struct fault no_fork, no_pipe2, no_fcntl, no_read, no_waitid, no_poll, no_syscall, no_prctl,
-	no_open, no_dup2, no_write, no_lseek, no_memfd;
+	no_open, no_dup2, no_write, no_lseek, no_memfd, no_go;
 static int fcntl_command; /* that no_fcntl is for */
 static pid_t parent;	  /* that getppid is to say; 0: the truth */
 static void (*at_fork)(void);
@@ -132,7 +133,8 @@ int __wrap_dup2(int from, int to)
 
 ssize_t __wrap_write(int fd, const void *data, size_t len)
 {
-	return fault_hits(&no_write) ? -1 : __real_write(fd, data, len);
+	/* One byte lets a child go. */
+	return fault_hits(len == 1 ? &no_go : &no_write) ? -1 : __real_write(fd, data, len);
 }
 
 off_t __wrap_lseek(int fd, off_t offset, int whence)
@@ -168,7 +170,7 @@ static int open_before;
 static int begin(void **state)
 {
 	no_fork = no_pipe2 = no_fcntl = no_read = no_waitid = no_poll = (struct fault){ 0 };
-	no_syscall = no_prctl = no_open = no_dup2 = no_write = no_lseek = no_memfd =
+	no_go = no_syscall = no_prctl = no_open = no_dup2 = no_write = no_lseek = no_memfd =
 		(struct fault){ 0 };
 	fcntl_command = -1;
 	parent = 0;
@@ -673,7 +675,7 @@ TEST(what_cannot_be_started_with_input_leaves_nothing)
 	}
 	no_pipe2.times = 0;
 	no_write = (struct fault){ .times = 1, .error = ENOSPC };
-	assert_int_equal(px_child_start_with("x", 1, SH(":"), &child), -ENOSPC);
+	assert_int_equal(px_child_start_with("xy", 2, SH(":"), &child), -ENOSPC);
 	fcntl_command = F_DUPFD_CLOEXEC;
 	no_fcntl = (struct fault){ .times = 1, .error = EMFILE };
 	assert_int_equal(px_child_start_with("", 0, SH(":"), &child), -EMFILE);
@@ -725,6 +727,48 @@ TEST(a_child_dies_with_its_parent)
 	close(ends[0]);
 	close(ends[1]);
 	assert_true(died);
+}
+
+TEST(a_child_that_cannot_be_let_go_is_ended)
+{
+	struct px_child child = PX_CHILD_NONE;
+
+	no_go = (struct fault){ .times = 1, .error = EIO };
+	assert_int_equal(px_child_start((const char *const[]){ "/bin/true", NULL }, &child), -EIO);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+static void *start_many(void *failed)
+{
+	const char *const argv[] = { "/bin/true", NULL };
+	int i;
+
+	for (i = 0; i < 300; i++) {
+		struct px_child child = PX_CHILD_NONE;
+
+		if (px_child_start(argv, &child) != 0 ||
+		    px_child_end(&child, px_deadline_in(30)) != 0)
+			*(int *)failed = 1;
+	}
+	return NULL;
+}
+
+TEST(threads_of_a_host_may_start_programs_at_once)
+{
+	int status = -1, failed[2] = { 0, 0 };
+	pthread_t other;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		alarm(60);
+		if (pthread_create(&other, NULL, start_many, &failed[1]) != 0)
+			_exit(2);
+		start_many(&failed[0]);
+		pthread_join(other, NULL);
+		_exit(failed[0] || failed[1]);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 }
 
 /* In a process that has closed those of 0, 1 and 2 that closed has a bit for: what works? */
@@ -882,6 +926,8 @@ int main(void)
 		child_test(what_cannot_be_started_with_input_leaves_nothing),
 		child_test(ending_no_child_is_fine_and_so_is_ending_twice),
 		child_test(a_child_dies_with_its_parent),
+		child_test(a_child_that_cannot_be_let_go_is_ended),
+		child_test(threads_of_a_host_may_start_programs_at_once),
 		child_test(a_caller_without_0_1_or_2_can_start_programs),
 		child_test(a_caller_without_0_1_or_2_is_told_what_cannot_be_started),
 		child_test(a_caller_without_0_1_or_2_runs_programs_that_have_them),

@@ -752,11 +752,21 @@ TEST(a_login_that_fails_has_its_own_words)
 {
 	assert_cause(PX_UNAUTHENTICATED, login_answered(401, JSON, "{\"title\":\"x\"}"),
 		     "the store refuses the login of 'bob' (401)");
-	assert_cause(PX_FORBIDDEN, login_answered(403, NULL, NULL), "does not let 'bob' log in");
+	assert_cause(PX_UNAUTHENTICATED,
+		     login_answered(403, JSON, "{\"title\":\"Forbidden\",\"description\":\"no\"}"),
+		     "does not let 'bob' log in (403)");
 	assert_cause(PX_UNTRUSTED, login_answered(400, JSON, "{}"), "the login is 400");
 	assert_cause(PX_UNTRUSTED, login_answered(307, NULL, NULL), "redirect refused");
 	assert_cause(PX_UNTRUSTED, login_answered(200, "text/html", "<html>"), "wrong type");
 	assert_cause(PX_UNTRUSTED, login_answered(200, JSON, "{}"), "malformed");
+}
+
+TEST(a_foreign_refusal_of_the_login_is_no_verdict_on_credentials_or_secret)
+{
+	assert_cause(PX_UNTRUSTED, login_answered(403, NULL, NULL),
+		     "the login is a 403 that is not the store's own");
+	assert_cause(PX_UNTRUSTED, login_answered(403, "text/html", "<html>"), "not the store's");
+	assert_cause(PX_UNTRUSTED, login_answered(404, "text/html", "<html>"), "a 404 that is not");
 }
 
 TEST(credentials_that_cannot_be_had_end_it)
@@ -1754,6 +1764,8 @@ int main(void)
 		cmocka_unit_test(a_token_that_is_rejected_although_it_is_new_ends_it),
 		cmocka_unit_test(tokens_of_other_processes_are_not_tried_for_ever),
 		cmocka_unit_test(a_login_that_fails_has_its_own_words),
+		cmocka_unit_test(
+			a_foreign_refusal_of_the_login_is_no_verdict_on_credentials_or_secret),
 		cmocka_unit_test(credentials_that_cannot_be_had_end_it),
 		cmocka_unit_test(a_token_that_cannot_be_handed_back_ends_it),
 		cmocka_unit_test(a_login_that_cannot_be_sent_is_the_routes_failure),

@@ -428,7 +428,7 @@ static enum px_status log_in_with(struct px_store *store, const char *uid, const
 	px_auto(account) struct px_account account = { .uid = strdup(uid),
 						       .password = secret(password) };
 
-	return px_store_login(store, &account);
+	return px_store_login(store, &account, config.base_path);
 }
 
 /* What is asked. */
@@ -1340,6 +1340,20 @@ TEST(a_login_by_hand_is_kept_as_the_session_with_its_base_path)
 	assert_ok(get_once(has_the_token));
 }
 
+TEST(a_login_by_hand_without_a_base_path_follows_the_config)
+{
+	px_auto(store) struct px_store *store = new_store(logs_in_by_hand);
+	px_auto(account) struct px_account account = { .uid = strdup("eve"),
+						       .password = secret("open") };
+
+	assert_ok(px_store_login(store, &account, NULL));
+	assert_true(is_cached(PX_ACS_SESSION, "fresh"));
+	free(config.base_path);
+	config.base_path = strdup("other");
+	assert_ok(px_store_session_base(&config));
+	assert_string_equal(config.base_path, "other");
+}
+
 TEST(a_login_by_hand_takes_no_cached_token_for_an_answer)
 {
 	cache_token("bob", "configured", NULL);
@@ -1525,7 +1539,7 @@ static enum px_status login_by_hand_of_a_service(void (*script)(int in, int out)
 	px_auto(account) struct px_account account = { .uid = strdup("svc"),
 						       .private_key = secret(pem) };
 
-	return px_store_login(store, &account);
+	return px_store_login(store, &account, NULL);
 }
 
 static void logs_in_a_service_by_hand(int in, int out)
@@ -1984,6 +1998,7 @@ int main(void)
 		in_world(without_a_folder_nothing_is_cached),
 		in_world(a_helper_that_ends_before_it_has_the_password_is_no_broken_pipe),
 		in_world(a_login_by_hand_is_kept_as_the_session_with_its_base_path),
+		in_world(a_login_by_hand_without_a_base_path_follows_the_config),
 		in_world(a_login_by_hand_takes_no_cached_token_for_an_answer),
 		in_world(a_refused_login_by_hand_may_be_repeated_at_once),
 		in_world(a_login_by_hand_clears_the_refusal_of_its_user),
