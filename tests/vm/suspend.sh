@@ -184,7 +184,7 @@ size_of() { blockdev --getsize64 "/dev/mapper/$1"; }
 
 resizing() {
     dmsetup create disk --table "0 163840 linear $B 0"
-    pxenc format /dev/mapper/disk --generate --fstype ext4 >/dev/null
+    pxenc format /dev/mapper/disk --generate --fstype ext4 --force >/dev/null
     pxenc open /dev/mapper/disk grows
     mount /dev/mapper/grows /mnt/b
     dd if=/dev/urandom of=/mnt/b/file bs=64k count=16 conv=fsync status=none
