@@ -51,7 +51,7 @@ check_match 'a sweep sees what a command has changed' \
     '^not ok - it: the store gone'
 check_match 'and what was not counted' \
     "$(sweep_call it true true pxenc write 3 -- pxenc secrets update changed --force --value-file "$T_DIR/value")" \
-    'reached 4 points, counted 3'
+    'reached 5 points, counted 3'
 sweep 'secrets create' created_check created_finish -- pxenc secrets create new --value-file "$T_DIR/value"
 sweep_store 'secrets create' created_check created_finish -- env PXENC_CONFIG="$T_DIR/hasty.json" pxenc secrets create new --value-file "$T_DIR/value"
 sweep_figure 'secrets create'
