@@ -7,6 +7,7 @@
 #include "pxenc/cmd.h"
 #include "pxenc/log.h"
 #include "pxenc/strv.h"
+#include "show-json.h"
 #include "table.h"
 
 enum { COLUMNS = 7 };
@@ -98,16 +99,6 @@ static enum px_status look_at_all(struct px_session *session, char *const *names
 	return st;
 }
 
-static enum px_status print_json(const cJSON *array)
-{
-	px_auto(free) char *text = cJSON_Print(array);
-
-	if (!text)
-		return px_nomem();
-	puts(text);
-	return PX_OK;
-}
-
 static enum px_status list(bool json)
 {
 	__attribute__((cleanup(shown_cleanup))) struct shown shown = { .table.columns = COLUMNS };
@@ -128,7 +119,7 @@ static enum px_status list(bool json)
 		return st;
 	st = look_at_all(&session, names, &shown);
 	if (json)
-		printed = print_json(shown.array);
+		printed = px_show_json(shown.array);
 	else
 		px_table_print(&shown.table);
 	return st ? st : printed;

@@ -89,6 +89,18 @@ static enum px_status is_others(struct px_session *session, struct px_luks *luks
 	return PX_OK;
 }
 
+/* The backup that lies in the store, and whether it is another volume's. PX_NO_SECRET, silently:
+ * there is none. */
+static enum px_status find_old(struct px_session *session, struct px_luks *luks,
+			       const struct px_secret *key, struct px_manifest *ret_old,
+			       bool *ret_others)
+{
+	enum px_status st;
+
+	st = px_header_find(session, px_luks_uuid(luks), ret_old);
+	return st ? st : is_others(session, luks, key, ret_old, ret_others);
+}
+
 #define OTHERS                                                                                     \
 	"%s: the header backup in the store was not made with this volume's key: it is that of a " \
 	"clone with the same uuid, or was changed. It stays. When nothing needs it: pxenc "        \
@@ -108,11 +120,9 @@ static enum px_status keep(struct px_session *session, struct px_luks *luks,
 	enum px_status st;
 	bool others;
 
-	st = px_header_find(session, px_luks_uuid(luks), &old);
+	st = find_old(session, luks, key, &old, &others);
 	if (st == PX_NO_SECRET)
 		return session->config->header_backup ? put(session, luks, key, NULL) : PX_OK;
-	if (!st)
-		st = is_others(session, luks, key, &old, &others);
 	if (st)
 		return st;
 	if (!others)
@@ -132,12 +142,9 @@ static enum px_status withdraw(struct px_session *session, struct px_luks *luks,
 	enum px_status st;
 	bool others;
 
-	st = px_header_find(session, px_luks_uuid(luks), &old);
+	st = find_old(session, luks, key, &old, &others);
 	if (st || old.parts == 0)
 		return st == PX_NO_SECRET ? PX_OK : st;
-	st = is_others(session, luks, key, &old, &others);
-	if (st)
-		return st;
 	if (others) {
 		warn_others(luks);
 		return PX_OK;
@@ -172,11 +179,9 @@ enum px_status px_header_put(struct px_session *session, struct px_luks *luks,
 	enum px_status st;
 	bool others;
 
-	st = px_header_find(session, px_luks_uuid(luks), &old);
+	st = find_old(session, luks, key, &old, &others);
 	if (st == PX_NO_SECRET)
 		return put(session, luks, key, NULL);
-	if (!st)
-		st = is_others(session, luks, key, &old, &others);
 	if (st)
 		return st;
 	if (others)

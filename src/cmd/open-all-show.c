@@ -6,6 +6,7 @@
 #include "open-all.h"
 #include "pxenc/clock.h"
 #include "pxenc/log.h"
+#include "show-json.h"
 
 #define PROGRESS_MS 100
 #define CLEAR_LINE "\r\033[K"
@@ -93,15 +94,12 @@ static cJSON *volume_to_json(const struct px_all *all, const struct px_volume *v
 enum px_status px_all_show_json(const struct px_all *all)
 {
 	cJSON *array = cJSON_CreateArray();
-	px_auto(free) char *text = NULL;
+	enum px_status st;
 	size_t i;
 
 	for (i = 0; i < all->count && array; i++)
 		cJSON_AddItemToArray(array, volume_to_json(all, &all->volumes[i]));
-	text = array ? cJSON_Print(array) : NULL;
+	st = px_show_json(array);
 	cJSON_Delete(array);
-	if (!text)
-		return px_nomem();
-	puts(text);
-	return PX_OK;
+	return st;
 }

@@ -9,6 +9,7 @@
 #include "pxenc/printable.h"
 #include "pxenc/session.h"
 #include "pxenc/strv.h"
+#include "show-json.h"
 
 static const struct option no_options[] = { PX_COMMON_OPTIONS, { NULL, 0, NULL, 0 } };
 
@@ -45,14 +46,10 @@ enum px_status px_cmd_secret_get(int argc, char **argv)
 static enum px_status print_json(char *const *paths)
 {
 	cJSON *array = cJSON_CreateStringArray((const char *const *)paths, (int)px_strv_len(paths));
-	char *text = array ? cJSON_Print(array) : NULL;
+	enum px_status st = px_show_json(array);
 
 	cJSON_Delete(array);
-	if (!text)
-		return px_nomem();
-	puts(text);
-	free(text);
-	return PX_OK;
+	return st;
 }
 
 /* As text, a line is a path: other people's names must not make two of one, or worse. */

@@ -7,6 +7,7 @@
 
 #include "pxenc/log.h"
 #include "pxenc/strv.h"
+#include "show-json.h"
 #include "table.h"
 
 static const char *state_of(const struct px_row *row)
@@ -114,15 +115,12 @@ static cJSON *row_to_json(const struct px_row *row)
 enum px_status px_rows_show_json(const struct px_row *rows, size_t count)
 {
 	cJSON *array = cJSON_CreateArray();
-	px_auto(free) char *text = NULL;
+	enum px_status st;
 	size_t i;
 
 	for (i = 0; i < count && array; i++)
 		cJSON_AddItemToArray(array, row_to_json(&rows[i]));
-	text = array ? cJSON_Print(array) : NULL;
+	st = px_show_json(array);
 	cJSON_Delete(array);
-	if (!text)
-		return px_nomem();
-	puts(text);
-	return PX_OK;
+	return st;
 }
