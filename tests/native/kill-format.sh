@@ -6,27 +6,14 @@
 # interrupted format on the device names.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-# Formatting waits for the disk, of which there is no need here.
-[ ! -w /dev/shm ] || export TMPDIR=/dev/shm
-T_DIR=$(mktemp -d)
-# shellcheck source=../lib.sh
-. tests/lib.sh
 # shellcheck source=../tools/kill-sweep.sh
 . tests/tools/kill-sweep.sh
-trap 'dcosd_stop main; rm -rf "$T_DIR"' EXIT
 
-t_own_run_dir
-export PXENC_CONFIG=$T_DIR/config.json
 IMAGE=$T_DIR/image
 UUID='[0-9a-f-]{36}'
 
 setup() {
-    bash tests/dcosd/certs.sh "$T_DIR/certs" || return 1
-    dcosd_start main 127.0.0.1:0 --user u:p --grant 'u:dcos:secrets:default:/*:full' \
-        --grant 'u:dcos:secrets:list:default:/*:read' || return 1
-    T_TIMEOUT=60 write_config "$PXENC_CONFIG" cluster_url "\"$DCOSD_URL_main\"" ca_cert_file "\"$T_DIR/certs/ca.crt\""
-    sed 's/"timeout": 60/"timeout": 2/' "$PXENC_CONFIG" >"$T_DIR/hasty.json" && chmod 600 "$T_DIR/hasty.json"
-    printf p | pxenc secrets dcos login --username u --password-stdin || return 1
+    sweep_setup --grant 'u:dcos:secrets:list:default:/*:read' || return 1
     pxenc secrets create mine --generate
 }
 

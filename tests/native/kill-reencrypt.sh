@@ -4,17 +4,8 @@
 # request.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-# Headers are written through to the disk, of which there is no need here.
-[ ! -w /dev/shm ] || export TMPDIR=/dev/shm
-T_DIR=$(mktemp -d)
-# shellcheck source=../lib.sh
-. tests/lib.sh
-# shellcheck source=../tools/kill-sweep.sh
-. tests/tools/kill-sweep.sh
 # shellcheck source=../tools/key-sweep.sh
 . tests/tools/key-sweep.sh
-trap 'dcosd_stop main; rm -rf "$T_DIR"' EXIT
-export PATH=$PATH:/usr/sbin:/sbin
 
 key_setup || exit 1
 key_volume

@@ -2,21 +2,17 @@
 # shellcheck shell=bash
 #
 # Sweeps of commands that change keys, on a volume in the file $IMAGE, against the stand-in "main".
-# To be sourced behind tests/lib.sh and kill-sweep.sh. Whatever the point: the volume opens with
-# what the store holds (or, before an enroll is done, as it did before it), and the same command
-# ends clean.
+# To be sourced in the source tree's top folder, as kill-sweep.sh, which it brings along. Whatever
+# the point: the volume opens with what the store holds (or, before an enroll is done, as it did
+# before it), and the same command ends clean.
 
-t_own_run_dir
-export PXENC_CONFIG=$T_DIR/config.json
+# shellcheck source=kill-sweep.sh
+. tests/tools/kill-sweep.sh
+export PATH=$PATH:/usr/sbin:/sbin
 IMAGE=$T_DIR/image
 
 key_setup() {
-    bash tests/dcosd/certs.sh "$T_DIR/certs" || return 1
-    dcosd_start main 127.0.0.1:0 --user u:p --grant 'u:dcos:secrets:default:/*:full' \
-        --grant 'u:dcos:secrets:list:default:/*:read' || return 1
-    T_TIMEOUT=60 write_config "$PXENC_CONFIG" cluster_url "\"$DCOSD_URL_main\"" ca_cert_file "\"$T_DIR/certs/ca.crt\""
-    sed 's/"timeout": 60/"timeout": 2/' "$PXENC_CONFIG" >"$T_DIR/hasty.json" && chmod 600 "$T_DIR/hasty.json"
-    printf p | pxenc secrets dcos login --username u --password-stdin || return 1
+    sweep_setup --grant 'u:dcos:secrets:list:default:/*:read' || return 1
     pxenc secrets create cluster --generate
     printf 'by hand' >"$T_DIR/passphrase"
 }

@@ -2,9 +2,10 @@
 # shellcheck shell=bash
 #
 # Kill sweeps: a command is killed at every system call that changes anything, and the store dies
-# before and after every request. To be sourced behind tests/lib.sh, by a test that runs the
-# stand-in "main" and calls:
+# before and after every request. To be sourced in the source tree's top folder; it brings tests/lib.sh
+# along, makes T_DIR, and removes it in the end. A test calls:
 #
+#   sweep_setup [DCOSD-OPTION…]              the stand-in "main", a login, and two configurations
 #   sweep_save [FILE]…                       what each point starts from: the files, the secrets
 #   sweep NAME CHECK FINISH -- COMMAND…      one check of TAP for each system call and process
 #   sweep_store NAME CHECK FINISH -- COMMAND…    the same for the requests
@@ -54,6 +55,24 @@ SWEEP_HARMLESS=' read pread64 readv preadv preadv2 recvfrom recvmsg recvmmsg ope
     setregid setresuid setresgid setgroups setfsuid setfsgid capget capset seccomp
     landlock_create_ruleset landlock_add_rule landlock_restrict_self uname sysinfo getrandom
     getcpu membarrier semget shmget shmat shmdt bpf '
+
+# What is written through to the disk takes its time, and there is no need for it here.
+[ ! -w /dev/shm ] || export TMPDIR=/dev/shm
+T_DIR=$(mktemp -d)
+# shellcheck source=../lib.sh
+. tests/lib.sh
+trap 'dcosd_stop main; rm -rf "$T_DIR"' EXIT
+t_own_run_dir
+export PXENC_CONFIG=$T_DIR/config.json
+
+# sweep_setup [DCOSD-OPTION…]: $T_DIR/hasty.json is for commands whose store is gone.
+sweep_setup() {
+    bash tests/dcosd/certs.sh "$T_DIR/certs" || return 1
+    dcosd_start main 127.0.0.1:0 --user u:p --grant 'u:dcos:secrets:default:/*:full' "$@" || return 1
+    T_TIMEOUT=60 write_config "$PXENC_CONFIG" cluster_url "\"$DCOSD_URL_main\"" ca_cert_file "\"$T_DIR/certs/ca.crt\""
+    sed 's/"timeout": 60/"timeout": 2/' "$PXENC_CONFIG" >"$T_DIR/hasty.json" && chmod 600 "$T_DIR/hasty.json"
+    printf p | pxenc secrets dcos login --username u --password-stdin
+}
 
 SWEEP_STDIN=/dev/null
 # The program itself: not what libtool might leave in its place.
