@@ -11,6 +11,7 @@
 
 #include "config.h"
 #include "pxenc/cmd.h"
+#include "pxenc/libcrypto.h"
 #include "pxenc/log.h"
 
 /* Nobody but root may look into a process that will hold keys, and none leaves a core behind. */
@@ -140,6 +141,8 @@ int main(int argc, char **argv)
 	close_curtains();
 	expect_children();
 	survive_readers();
+	if (!px_libcrypto_wipe_freed())
+		return px_fail(PX_KERNEL, "libcrypto was used before main");
 	if (argc > 0 && strcmp(basename(argv[0]), "mount.pxenc") == 0)
 		return px_mount_main(argc, argv);
 	if (argc < 2) {

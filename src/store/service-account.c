@@ -116,7 +116,7 @@ static int make_token(const char *uid, int64_t expiry, EVP_PKEY *key, struct px_
 	return 0;
 }
 
-/* The key that libcrypto made of the PEM text is wiped when it is freed. */
+/* What libcrypto made of the PEM text is wiped when it is freed: px_libcrypto_wipe_freed. */
 int px_account_sign(const struct px_account *account, int64_t now, struct px_secret **ret_token)
 {
 	EVP_PKEY *key = NULL;

@@ -7,11 +7,13 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "pxenc/account.h"
 #include "pxenc/frame.h"
+#include "pxenc/libcrypto.h"
 
 static struct fault no_mmap, no_bio, no_context, no_signature;
 
@@ -641,5 +643,7 @@ int main(void)
 		cmocka_unit_test(clearing_nothing_is_fine),
 	};
 
+	if (!px_libcrypto_wipe_freed())
+		return EXIT_FAILURE;
 	return cmocka_run_group_tests(tests, make_key, free_key);
 }
