@@ -42,7 +42,11 @@ zero() { dd if=/dev/zero of="$IMAGE" bs=1M count=16 conv=notrunc status=none; }
 data() { tail -c +16777217 "$1" | sha256sum; }
 json() { luks2-edit --dump "$1"; }
 stored() { pxenc secrets list "volumes/$UUID" | tr '\n' ' '; }
-flip() { printf '\xff' | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; }
+# The bits of one byte, so that it is never what it was.
+flip() {
+    printf '%b' "\\x$(printf %02x $((0xff ^ $(od -An -tu1 -j "$2" -N 1 "$1"))))" |
+        dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
 
 # put PATH FILE: the secret holds that file's bytes.
 put() { pxenc secrets update "volumes/$UUID/$1" --force --value-file "$2"; }
