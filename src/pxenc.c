@@ -142,7 +142,7 @@ int main(int argc, char **argv)
 	expect_children();
 	survive_readers();
 	if (!px_libcrypto_wipe_freed())
-		return px_fail(PX_KERNEL, "libcrypto was used before main");
+		return (int)px_fail(PX_KERNEL, "libcrypto was used before main");
 	if (argc > 0 && strcmp(basename(argv[0]), "mount.pxenc") == 0)
 		return px_mount_main(argc, argv);
 	if (argc < 2) {
