@@ -5,11 +5,15 @@
 #include <string.h>
 #include <time.h>
 
+#include "pxenc/clock.h"
 #include "pxenc/log.h"
 #include "pxenc/places.h"
 
 /* A session, a cached ACS token, a login: pxenc-fetch asks no more often. */
 #define WANTS_MAX 3
+
+#define PATIENCE_MS 1000   /* with another pxenc's login, before we say that we wait for it */
+#define LOGIN_LEAST_MS 500 /* a login that has less left need not begin */
 
 enum px_status px_login_prepare(struct px_store *store)
 {
@@ -213,13 +217,33 @@ static enum px_status log_in_by_hand(struct px_store *store)
 	return send_account(store, store->hand);
 }
 
+/* Whose lock it is cannot reach the store either, or is slow: says so once, and goes on waiting. */
+static int wait_for_lock(struct px_store *store)
+{
+	int64_t patience = px_now_ms() + PATIENCE_MS;
+	int r, left;
+
+	r = px_acs_lock(store->cache, patience < store->deadline ? patience : store->deadline);
+	if (r != -ETIMEDOUT || px_deadline_left(store->deadline) == 0)
+		return r;
+	if (!store->warned)
+		px_warn("waiting for the store: another pxenc is logging in at %s",
+			store->config->cluster_urls[0]);
+	store->warned = true;
+	r = px_acs_lock(store->cache, store->deadline);
+	left = px_deadline_left(store->deadline);
+	return r == 0 && left >= 0 && left < LOGIN_LEAST_MS ? -ETIMEDOUT : r;
+}
+
 static enum px_status take_lock(struct px_store *store)
 {
-	int r = px_acs_lock(store->cache, store->deadline);
+	int r = wait_for_lock(store);
 
 	if (r == -ETIMEDOUT)
 		return px_fail(PX_UNREACHABLE,
-			       "another pxenc was logging in until the time was up");
+			       "the store cannot be reached: another pxenc was logging in at %s "
+			       "until the time was up: check cluster_url and the network",
+			       store->config->cluster_urls[0]);
 	if (r < 0)
 		px_note("logins are not kept apart: %s", strerror(-r));
 	return PX_OK;

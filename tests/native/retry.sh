@@ -181,9 +181,31 @@ one_name() {
     dcosd_stop second
 }
 
+# Only one of those that ask at once tries to log in. The others have to say as much.
+side_by_side() {
+    local i pids=()
+    dig_hole 127.0.0.5 0
+    T_TIMEOUT=6 config "\"https://127.0.0.5:$HOLE_PORT\""
+    for i in 1 2 3; do
+        pxenc secrets get a >/dev/null 2>"$T_DIR/err$i" &
+        pids+=($!)
+    done
+    for i in 1 2 3; do
+        wait "${pids[i - 1]}"
+        check_equal "one of three that ask at once: status 6 ($i)" $? 6
+        check_equal 'it says once that it waits' "$(grep -c "warning: waiting for the store: .*127.0.0.5" "$T_DIR/err$i")" 1
+        check_match 'and in the end, whom for, and what to do' "$(tail -n 1 "$T_DIR/err$i")" \
+            'the store cannot be reached: .*https://127.0.0.5.*: check cluster_url and the network'
+    done
+    check_equal 'two of them waited for the login of the third' \
+        "$(cat "$T_DIR"/err[123] | grep -c 'waiting for the store: another pxenc is logging in')" 2
+    fill_hole
+}
+
 setup || exit 1
 at_once
 again
+side_by_side
 dead_url
 one_name
 t_done

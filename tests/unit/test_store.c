@@ -1263,7 +1263,7 @@ TEST(a_login_of_another_process_is_waited_for_until_the_deadline)
 	assert_int_equal(px_acs_lock(cache, PX_FOREVER), 0);
 	peer = wants_a_login_in_vain;
 	assert_int_equal(px_store_new(&config, px_now_ms() + 100, &store), 0);
-	assert_fails(PX_UNREACHABLE, get(store), "another pxenc was logging in");
+	assert_fails(PX_UNREACHABLE, get(store), "another pxenc was logging in at https://");
 }
 
 TEST(a_lock_that_does_not_work_does_not_stop_a_login)
