@@ -2,10 +2,13 @@
 #include "reencryption.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "progress.h"
+#include "pxenc/cleanup.h"
 #include "pxenc/header-backup.h"
 #include "pxenc/log.h"
 
@@ -86,12 +89,26 @@ static bool progress(uint64_t done, uint64_t size, void *arg)
 	return !is_to_stop();
 }
 
+/* Killed while the volume is in use, we would leave a part of it out of reach. The kernel, when it
+ * is short of memory, is to choose another. */
+static void outlive_shortage(void)
+{
+	static const char never[] = "-1000";
+	px_auto(fd) int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, never, strlen(never)) < 0)
+		px_note("the kernel may kill this process when memory is short: %s",
+			strerror(errno));
+}
+
 static enum px_status run(struct px_rotation *rotation, const char *mapped, bool *ret_done)
 {
 	struct px_progress bar;
 	enum px_status st;
 	bool stopped = false;
 
+	if (mapped)
+		outlive_shortage();
 	px_progress_begin(&bar, rotation->device);
 	st = px_luks_reencrypt(rotation->luks, mapped, rotation->key, progress, &bar, &stopped);
 	px_progress_end(&bar);
