@@ -290,10 +290,10 @@ fourth_boot() {
     echo "figure: boot without a store: multi-user.target after $(since_start multi-user.target) s"
     wait_for 180 systemctl is-failed -q mnt-b.mount
     check_match 'a mount gives up in its own words' "$(journal -u mnt-b.mount)" \
-        'mount.pxenc: .*master.mesos.*: check cluster_url and the network'
+        'mount.pxenc: .*master.mesos.*: check cluster_url.* the network'
     check_not 'and was not killed' said '(timed out|Killing|code=killed)' -u mnt-b.mount
     check 'the boot was through before that' test "$(since_start multi-user.target)" -lt "$(failed_at mnt-b.mount)"
-    check 'so does the unit' wait_for 180 said 'pxenc: .*master.mesos.*: check cluster_url and the network' -u "$unit"
+    check 'so does the unit' wait_for 180 said 'pxenc: .*master.mesos.*: check cluster_url.* the network' -u "$unit"
     check 'which tries again' wait_for 180 said 'Scheduled restart job' -u "$unit"
     logins=$(requests dcosd 'POST /acs/api/v1/auth/login 200')
     systemctl start --no-block dcosd.service
