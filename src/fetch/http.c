@@ -327,12 +327,11 @@ static CURLcode set_body(CURL *curl, const struct px_http_request *request)
 	return c ? c : curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
-static CURLcode set_times(CURL *curl, int timeout_ms)
+static CURLcode set_times(CURL *curl, int connect_ms, int timeout_ms)
 {
-	long connect_ms = timeout_ms < PX_CONNECT_MS ? timeout_ms : PX_CONNECT_MS;
 	CURLcode c = curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
 
-	return c ? c : curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
+	return c ? c : curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
 }
 
 static CURLcode set_request(struct px_http *http, const struct px_http_request *request,
@@ -477,7 +476,7 @@ static enum px_status explain(const struct px_http *http, const struct exchange 
 }
 
 enum px_status px_http_ask(struct px_http *http, const struct px_http_request *request,
-			   int timeout_ms, struct px_http_answer *ret_answer,
+			   int connect_ms, int timeout_ms, struct px_http_answer *ret_answer,
 			   struct px_cause *cause)
 {
 	__attribute__((cleanup(headers_cleanup))) struct curl_slist *headers = NULL;
@@ -490,7 +489,7 @@ enum px_status px_http_ask(struct px_http *http, const struct px_http_request *r
 		return px_cause_nomem(cause);
 	c = set_request(http, request, headers, &exchange);
 	if (!c)
-		c = set_times(http->curl, timeout_ms);
+		c = set_times(http->curl, connect_ms, timeout_ms);
 	if (!c)
 		c = curl_easy_perform(http->curl);
 	read_answer(http->curl, ret_answer);
