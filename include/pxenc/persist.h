@@ -21,6 +21,12 @@
 /* The file that holds it; NULL: there is none that we may read. Valid until the next call. */
 const char *px_persist_file(void);
 
+/* Whether systemd handed it over, decrypted. */
+bool px_persist_is_handed(void);
+
+/* What the file holds, encrypted or not: other bytes are another login. PX_USAGE, PX_NOMEM. */
+enum px_status px_persist_read(char **ret_bytes, size_t *ret_len) PX_MUST_CHECK;
+
 /* Its base path; NULL where it came with none, or there is no login at all. PX_USAGE, PX_NOMEM. */
 enum px_status px_persist_base_path(char **ret_base) PX_MUST_CHECK;
 

@@ -44,6 +44,24 @@ const char *px_persist_file(void)
 	return access(path, R_OK) == 0 ? path : NULL;
 }
 
+bool px_persist_is_handed(void)
+{
+	return handed_dir() != NULL;
+}
+
+static enum px_status gone(void)
+{
+	return px_fail(PX_UNAUTHENTICATED,
+		       "the login that was kept is gone: log in: pxenc secrets dcos login");
+}
+
+enum px_status px_persist_read(char **ret_bytes, size_t *ret_len)
+{
+	const char *file = px_persist_file();
+
+	return file ? px_file_read(file, "login", CIPHERTEXT_MAX, ret_bytes, ret_len) : gone();
+}
+
 enum px_status px_persist_base_path(char **ret_base)
 {
 	const char *dir = handed_dir();
@@ -152,7 +170,7 @@ static enum px_status load_encrypted(const char *file, int64_t deadline,
 	size_t len;
 	int r;
 
-	st = px_file_read(file, "login", CIPHERTEXT_MAX, &ciphertext, &len);
+	st = px_persist_read(&ciphertext, &len);
 	if (st)
 		return st;
 	r = decrypt(ciphertext, len, deadline, ret_json);
@@ -167,8 +185,7 @@ enum px_status px_persist_load(int64_t deadline, struct px_account *ret_account)
 	enum px_status st;
 
 	if (!file)
-		return px_fail(PX_UNAUTHENTICATED, "the login that was kept is gone: log in: "
-						   "pxenc secrets dcos login");
+		return gone();
 	if (asprintf(&where, "the login in '%s'", file) < 0) {
 		where = NULL;
 		return px_nomem();

@@ -367,11 +367,26 @@ TEST(what_systemd_hands_over_comes_first_and_is_not_decrypted)
 	assert_int_equal(unlink(temp_path("calls")), 0);
 	hand_over("{\"uid\":\"bob\",\"password\":\"sesame\"}\n", 0400);
 	assert_string_equal(px_persist_file(), temp_path("handed/pxenc.login"));
+	assert_true(px_persist_is_handed());
 	assert_ok(load());
 	check_base(NULL);
 	temp_text("handed/pxenc.base_path", "pwx\n", 0400);
 	check_base("pwx");
 	assert_false(exists(temp_path("calls")));
+}
+
+TEST(the_bytes_of_a_login_are_what_its_file_holds)
+{
+	px_auto(free) char *bytes = NULL;
+	size_t len = 0;
+
+	assert_fails(PX_UNAUTHENTICATED, px_persist_read(&bytes, &len), "log in");
+	assert_int_equal(mkdir(encrypted, 0700), 0);
+	temp_text("credstore.encrypted/pxenc.login", "ciphertext\n", 0400);
+	assert_ok(px_persist_read(&bytes, &len));
+	assert_int_equal(len, 11);
+	assert_memory_equal(bytes, "ciphertext\n", len);
+	assert_false(px_persist_is_handed());
 }
 
 TEST(a_login_that_systemd_handed_over_for_others_to_read_is_refused)
@@ -646,6 +661,7 @@ int main(void)
 		in_world(a_base_path_without_a_login_counts_for_nothing),
 		in_world(a_base_path_that_others_can_write_is_refused),
 		in_world(what_systemd_hands_over_comes_first_and_is_not_decrypted),
+		in_world(the_bytes_of_a_login_are_what_its_file_holds),
 		in_world(a_login_that_systemd_handed_over_for_others_to_read_is_refused),
 		in_world(a_credentials_directory_without_a_login_is_not_looked_at),
 		in_world(a_login_that_does_not_decrypt_is_reported_with_what_to_do),
