@@ -35,11 +35,11 @@ enum px_status px_persist_load(int64_t deadline, struct px_account *ret_account)
 
 /*
  * Keeps an account, and a base path or (NULL) none, in place of what was kept before. It is
- * encrypted with a TPM2 and the host key, or the host key alone: *ret_tpm2 tells. PX_KERNEL,
- * PX_USAGE, PX_NOMEM.
+ * encrypted with a TPM2 and the host key, or the host key alone: *ret_tpm2 tells. PX_BUSY: another
+ * had a credential store locked until the deadline. PX_KERNEL, PX_USAGE, PX_NOMEM.
  */
 enum px_status px_persist_save(const struct px_account *account, const char *base_path,
-			       bool *ret_tpm2) PX_MUST_CHECK;
+			       int64_t deadline, bool *ret_tpm2) PX_MUST_CHECK;
 
 /* Forgets what the credential store holds. *ret_any: there was something. PX_KERNEL. */
 enum px_status px_persist_forget(bool *ret_any) PX_MUST_CHECK;

@@ -7,16 +7,15 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #include "pxenc/clock.h"
+#include "pxenc/flock.h"
 #include "pxenc/frame.h"
 
 #define DIGEST_SIZE 32
 #define LIFETIME_MAX (5 * 86400) /* DC/OS's own */
-#define LOCK_STEP_MS 20
 
 struct px_acs_cache {
 	int dir;
@@ -369,21 +368,6 @@ int px_acs_drop_all(const struct px_acs_cache *cache, bool *ret_any)
 	return 0;
 }
 
-/* flock(2) knows no deadline: it is asked again and again. */
-static int lock_by(int fd, int64_t deadline)
-{
-	static const struct timespec step = { 0, LOCK_STEP_MS * 1000000L };
-
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return -errno;
-		if (px_deadline_left(deadline) == 0)
-			return -ETIMEDOUT;
-		nanosleep(&step, NULL);
-	}
-	return 0;
-}
-
 int px_acs_lock(struct px_acs_cache *cache, int64_t deadline)
 {
 	px_auto(fd) int fd = -1;
@@ -397,7 +381,7 @@ int px_acs_lock(struct px_acs_cache *cache, int64_t deadline)
 		    S_IRUSR | S_IWUSR);
 	if (fd < 0)
 		return -errno;
-	r = lock_by(fd, deadline);
+	r = px_flock_by(fd, deadline);
 	if (r < 0)
 		return r;
 	cache->lock = fd;

@@ -331,6 +331,22 @@ forgotten() {
     check_not 'no file is made' test -e "$ENCRYPTED"
 }
 
+locked_out() {
+    local start=$SECONDS pid
+    T_TIMEOUT=3 config
+    flock "$PXENC_TEST_CREDSTORE_ENCRYPTED" sleep 60 &
+    pid=$!
+    wait_for 5 bash -c '! flock -n "$0" true' "$PXENC_TEST_CREDSTORE_ENCRYPTED"
+    fails_with 'a credential store that somebody has locked: status 5, naming it and how to find him' 5 \
+        "not kept: .*login --persist.*'$PXENC_TEST_CREDSTORE_ENCRYPTED': lslocks" login_u --persist
+    check 'by the deadline' test $((SECONDS - start)) -le 6
+    check_match 'lslocks shows him' "$(lslocks --noheadings -o PID,PATH -p $pid)" "^ *$pid .*/credstore.encrypted"
+    pkill -P $pid sleep
+    wait $pid
+    check 'let go, it takes a login' login_u --persist
+    config
+}
+
 kept_service() {
     check 'login --service-account --persist' pxenc secrets dcos login --service-account "$SERVICE" --persist
     mv "$SERVICE" "$SERVICE.moved"
@@ -360,6 +376,7 @@ if can_persist; then
     handed_over
     precedence
     refused_when_kept
+    locked_out
     forgotten
     kept_service
 else
