@@ -165,6 +165,15 @@ static CURLcode set_trust(CURL *curl, const struct px_secret *ca)
 	return c ? c : curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &blob);
 }
 
+/* HTTP/2 where TLS agrees on it. A libcurl that was built without it refuses, and speaks
+ * HTTP/1.1. */
+static CURLcode set_version(CURL *curl)
+{
+	CURLcode c = curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+
+	return c == CURLE_UNSUPPORTED_PROTOCOL ? CURLE_OK : c;
+}
+
 /* What holds for every question. */
 static CURLcode set_manners(CURL *curl, const struct px_peer *peer)
 {
@@ -175,7 +184,6 @@ static CURLcode set_manners(CURL *curl, const struct px_peer *peer)
 		{ CURLOPT_NOSIGNAL, 1 },
 		{ CURLOPT_FOLLOWLOCATION, 0 },
 		{ CURLOPT_NETRC, CURL_NETRC_IGNORED },
-		{ CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1 },
 		{ CURLOPT_HTTP09_ALLOWED, 0 },
 		{ CURLOPT_PATH_AS_IS, 1 },
 		{ CURLOPT_TCP_NODELAY, 1 },
@@ -186,6 +194,8 @@ static CURLcode set_manners(CURL *curl, const struct px_peer *peer)
 
 	for (i = 0; !c && i < sizeof(manners) / sizeof(manners[0]); i++)
 		c = curl_easy_setopt(curl, manners[i].option, manners[i].value);
+	if (!c)
+		c = set_version(curl);
 	if (!c)
 		c = curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	if (!c)
@@ -456,6 +466,8 @@ static enum px_status explain(const struct px_http *http, const struct exchange 
 	case CURLE_GOT_NOTHING:
 	case CURLE_SEND_ERROR:
 	case CURLE_RECV_ERROR:
+	case CURLE_HTTP2:
+	case CURLE_HTTP2_STREAM:
 		return dropped(http, exchange, c, cause);
 	case CURLE_SSL_CONNECT_ERROR:
 		if (was_cut_off(http))

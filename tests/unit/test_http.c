@@ -18,8 +18,8 @@
  * ours in the latter: it passes when somebody sleeps.
  */
 
-static struct fault no_mmap, no_init, no_setopt, no_slist, no_url, no_global, no_getrandom,
-	interrupted;
+static struct fault no_mmap, no_init, no_setopt, no_http2, no_slist, no_url, no_global,
+	no_getrandom, interrupted;
 
 /* What libcurl was told last, by option. */
 static struct {
@@ -105,6 +105,8 @@ CURLcode __wrap_curl_easy_setopt(CURL *curl, CURLoption option, ...)
 	va_start(args, option);
 	value = va_arg(args, intptr_t);
 	va_end(args);
+	if (option == CURLOPT_HTTP_VERSION && fault_hits(&no_http2))
+		return CURLE_UNSUPPORTED_PROTOCOL;
 	if (fault_hits(&no_setopt))
 		return CURLE_OUT_OF_MEMORY;
 	remember(option, value);
@@ -365,6 +367,18 @@ TEST(tls_is_always_verified_and_nothing_leads_elsewhere)
 	assert_int_equal(value_of(CURLOPT_CAINFO_BLOB), -1);
 }
 
+TEST(http_2_is_spoken_over_tls_if_this_libcurl_can)
+{
+	auto_http *http = new_http(NULL), *older = NULL;
+
+	assert_non_null(http);
+	assert_int_equal(value_of(CURLOPT_HTTP_VERSION), CURL_HTTP_VERSION_2TLS);
+	no_http2 = (struct fault){ .times = 1, .error = 0 };
+	older = new_http(NULL);
+	assert_non_null(older);
+	assert_int_equal(no_http2.times, 0);
+}
+
 TEST(a_peer_may_be_spoken_to_without_tls_and_nothing_else_is_loosened)
 {
 	auto_http *http = NULL;
@@ -567,6 +581,8 @@ TEST(before_an_answer_a_failure_may_be_mended_by_asking_again)
 	check_cause(CURLE_GOT_NOTHING, "", PX_UNREACHABLE, "10.0.0.1:8443 dropped the connection");
 	check_cause(CURLE_RECV_ERROR, "", PX_UNREACHABLE, "dropped the connection");
 	check_cause(CURLE_SEND_ERROR, "", PX_UNREACHABLE, "dropped the connection");
+	check_cause(CURLE_HTTP2, "", PX_UNREACHABLE, "dropped the connection");
+	check_cause(CURLE_HTTP2_STREAM, "", PX_UNREACHABLE, "dropped the connection");
 	net.code = 200;
 	check_cause(CURLE_OPERATION_TIMEDOUT, "", PX_UNREACHABLE, "the answer of 10.0.0.1:8443");
 }
@@ -575,6 +591,8 @@ TEST(an_answer_that_begins_and_breaks_off_is_not_trusted)
 {
 	answer_with("", 0, 1);
 	check_cause(CURLE_RECV_ERROR, "unexpected eof", PX_UNTRUSTED, "truncated");
+	check_cause(CURLE_HTTP2_STREAM, "stream 1 was not closed cleanly", PX_UNTRUSTED,
+		    "truncated");
 	check_cause(CURLE_PARTIAL_FILE, "18 bytes missing", PX_UNTRUSTED, "18 bytes missing");
 	check_cause(CURLE_WEIRD_SERVER_REPLY, "", PX_UNTRUSTED, "malformed");
 	check_cause(CURLE_UNSUPPORTED_PROTOCOL, "Received HTTP/0.9", PX_UNTRUSTED, "HTTP/0.9");
@@ -1357,6 +1375,7 @@ int main(void)
 		cmocka_unit_test(splitting_needs_memory),
 		cmocka_unit_test(libcurl_is_loaded_or_not),
 		cmocka_unit_test(tls_is_always_verified_and_nothing_leads_elsewhere),
+		cmocka_unit_test(http_2_is_spoken_over_tls_if_this_libcurl_can),
 		cmocka_unit_test(a_peer_may_be_spoken_to_without_tls_and_nothing_else_is_loosened),
 		cmocka_unit_test(a_ca_that_is_handed_over_is_the_only_one_that_counts),
 		cmocka_unit_test(the_address_is_pinned),
