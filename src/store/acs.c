@@ -7,16 +7,15 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #include "pxenc/clock.h"
+#include "pxenc/flock.h"
 #include "pxenc/frame.h"
 
 #define DIGEST_SIZE 32
 #define LIFETIME_MAX (5 * 86400) /* DC/OS's own */
-#define LOCK_STEP_MS 20
 
 struct px_acs_cache {
 	int dir;
@@ -95,7 +94,25 @@ static void hex_name(const uint8_t digest[DIGEST_SIZE], const char *ending, stru
 	snprintf(name->text + 2 * i, sizeof(name->text) - 2 * i, "%s", ending);
 }
 
-static int name_of(const struct px_acs_cache *cache, const char *user, const char *ending,
+int px_acs_owner(const char *uid, const void *proof, size_t len, char **ret_owner)
+{
+	uint8_t digest[DIGEST_SIZE];
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	char *owner;
+	bool fine;
+
+	fine = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
+	       digest_sized(md, uid, strlen(uid)) && digest_sized(md, proof, len) &&
+	       EVP_DigestFinal_ex(md, digest, NULL) == 1;
+	EVP_MD_CTX_free(md);
+	/* No user name has a newline. What asprintf failed to make is undefined. */
+	if (!fine || asprintf(&owner, "%s\n%02x%02x", uid, digest[0], digest[1]) < 0)
+		return -ENOMEM;
+	*ret_owner = owner;
+	return 0;
+}
+
+static int name_of(const struct px_acs_cache *cache, const char *owner, const char *ending,
 		   struct name *name)
 {
 	uint8_t digest[DIGEST_SIZE];
@@ -104,7 +121,7 @@ static int name_of(const struct px_acs_cache *cache, const char *user, const cha
 
 	fine = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
 	       digest_sized(md, cache->cluster, DIGEST_SIZE) &&
-	       digest_sized(md, user, strlen(user)) && EVP_DigestFinal_ex(md, digest, NULL) == 1;
+	       digest_sized(md, owner, strlen(owner)) && EVP_DigestFinal_ex(md, digest, NULL) == 1;
 	EVP_MD_CTX_free(md);
 	if (!fine)
 		return -ENOMEM;
@@ -164,7 +181,7 @@ static int read_file(const struct px_acs_cache *cache, const char *name, enum px
 }
 
 /* Readers see the old file or the new one. Callers hold the cluster's lock, so a name of its own
- * for the cluster and user is enough. */
+ * for the cluster and owner is enough. */
 static int write_file(const struct px_acs_cache *cache, const char *name,
 		      const struct px_frame *frame)
 {
@@ -218,7 +235,7 @@ static int parse_acs(const struct px_frame *frame, struct px_acs *acs)
 	return r == -ENOENT ? 0 : r;
 }
 
-int px_acs_load(const struct px_acs_cache *cache, const char *user, struct px_acs *ret_acs)
+int px_acs_load(const struct px_acs_cache *cache, const char *owner, struct px_acs *ret_acs)
 {
 	px_auto(frame) struct px_frame frame = { .payload = NULL };
 	px_auto(acs) struct px_acs acs = { .token = NULL };
@@ -227,7 +244,7 @@ int px_acs_load(const struct px_acs_cache *cache, const char *user, struct px_ac
 
 	if (!cache)
 		return -ENOENT;
-	r = name_of(cache, user, ".acs", &name);
+	r = name_of(cache, owner, ".acs", &name);
 	if (r == 0)
 		r = read_file(cache, name.text, PX_FRAME_CACHED, &frame);
 	if (r == 0)
@@ -274,7 +291,7 @@ static int format_acs(const struct px_acs_cache *cache, const struct px_acs *acs
 	return r;
 }
 
-int px_acs_save(const struct px_acs_cache *cache, const char *user, const struct px_acs *acs)
+int px_acs_save(const struct px_acs_cache *cache, const char *owner, const struct px_acs *acs)
 {
 	px_auto(frame) struct px_frame frame = { .payload = NULL };
 	struct name name;
@@ -282,28 +299,28 @@ int px_acs_save(const struct px_acs_cache *cache, const char *user, const struct
 
 	if (!cache)
 		return 0;
-	r = name_of(cache, user, ".acs", &name);
+	r = name_of(cache, owner, ".acs", &name);
 	if (r == 0)
 		r = format_acs(cache, acs, &frame);
 	return r < 0 ? r : write_file(cache, name.text, &frame);
 }
 
-static int drop(const struct px_acs_cache *cache, const char *user, const char *ending)
+static int drop(const struct px_acs_cache *cache, const char *owner, const char *ending)
 {
 	struct name name;
 	int r;
 
 	if (!cache)
 		return -ENOENT;
-	r = name_of(cache, user, ending, &name);
+	r = name_of(cache, owner, ending, &name);
 	if (r == 0 && unlinkat(cache->dir, name.text, 0) < 0)
 		r = -errno;
 	return r;
 }
 
-int px_acs_drop(const struct px_acs_cache *cache, const char *user)
+int px_acs_drop(const struct px_acs_cache *cache, const char *owner)
 {
-	return drop(cache, user, ".acs");
+	return drop(cache, owner, ".acs");
 }
 
 /* A file that cannot be read as a token of another cluster goes too: it is of no use. */
@@ -351,21 +368,6 @@ int px_acs_drop_all(const struct px_acs_cache *cache, bool *ret_any)
 	return 0;
 }
 
-/* flock(2) knows no deadline: it is asked again and again. */
-static int lock_by(int fd, int64_t deadline)
-{
-	static const struct timespec step = { 0, LOCK_STEP_MS * 1000000L };
-
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return -errno;
-		if (px_deadline_left(deadline) == 0)
-			return -ETIMEDOUT;
-		nanosleep(&step, NULL);
-	}
-	return 0;
-}
-
 int px_acs_lock(struct px_acs_cache *cache, int64_t deadline)
 {
 	px_auto(fd) int fd = -1;
@@ -379,7 +381,7 @@ int px_acs_lock(struct px_acs_cache *cache, int64_t deadline)
 		    S_IRUSR | S_IWUSR);
 	if (fd < 0)
 		return -errno;
-	r = lock_by(fd, deadline);
+	r = px_flock_by(fd, deadline);
 	if (r < 0)
 		return r;
 	cache->lock = fd;
@@ -395,8 +397,7 @@ void px_acs_unlock(struct px_acs_cache *cache)
 	cache->lock = -1;
 }
 
-int px_acs_refuse(const struct px_acs_cache *cache, const char *user, const void *source,
-		  size_t len)
+int px_acs_refuse(const struct px_acs_cache *cache, const char *owner)
 {
 	px_auto(frame) struct px_frame frame = { .payload = NULL };
 	struct name name;
@@ -404,46 +405,32 @@ int px_acs_refuse(const struct px_acs_cache *cache, const char *user, const void
 
 	if (!cache)
 		return 0;
-	r = name_of(cache, user, ".refused", &name);
+	r = name_of(cache, owner, ".refused", &name);
 	if (r == 0)
-		r = px_frame_new(PX_FRAME_REFUSED, 0, PX_FIELD_SIZE(len) + PX_FIELD_NUMBER_SIZE,
-				 &frame);
-	if (r == 0)
-		r = px_frame_add(&frame, PX_FIELD_SOURCE, source, len);
+		r = px_frame_new(PX_FRAME_REFUSED, 0, PX_FIELD_NUMBER_SIZE, &frame);
 	if (r == 0)
 		r = px_frame_add_number(&frame, PX_FIELD_TIME, (uint64_t)px_now_ms());
 	return r < 0 ? r : write_file(cache, name.text, &frame);
 }
 
-static int refused_until(const struct px_frame *frame, const void *source, size_t len)
+int px_acs_refused_ms(const struct px_acs_cache *cache, const char *owner)
 {
-	struct px_field field;
-	int64_t age;
+	px_auto(frame) struct px_frame frame = { .payload = NULL };
+	struct name name;
 	uint64_t when;
+	int64_t age;
 
-	if (px_frame_get(frame, PX_FIELD_SOURCE, &field) < 0 ||
-	    px_frame_get_number(frame, PX_FIELD_TIME, &when) < 0 || field.len != len ||
-	    memcmp(field.data, source, len) != 0)
+	if (!cache || name_of(cache, owner, ".refused", &name) < 0 ||
+	    read_file(cache, name.text, PX_FRAME_REFUSED, &frame) < 0 ||
+	    px_frame_get_number(&frame, PX_FIELD_TIME, &when) < 0)
 		return 0;
 	age = px_now_ms() - (int64_t)when;
 	return age >= 0 && age < PX_ACS_REFUSED_MS ? (int)(PX_ACS_REFUSED_MS - age) : 0;
 }
 
-int px_acs_refused_ms(const struct px_acs_cache *cache, const char *user, const void *source,
-		      size_t len)
+void px_acs_pardon(const struct px_acs_cache *cache, const char *owner)
 {
-	px_auto(frame) struct px_frame frame = { .payload = NULL };
-	struct name name;
-
-	if (!cache || name_of(cache, user, ".refused", &name) < 0 ||
-	    read_file(cache, name.text, PX_FRAME_REFUSED, &frame) < 0)
-		return 0;
-	return refused_until(&frame, source, len);
-}
-
-void px_acs_pardon(const struct px_acs_cache *cache, const char *user)
-{
-	drop(cache, user, ".refused");
+	drop(cache, owner, ".refused");
 }
 
 void px_acs_cache_free(struct px_acs_cache **cache)
