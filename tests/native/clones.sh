@@ -123,6 +123,30 @@ all() {
     detach "${more[@]}"
 }
 
+# The mark of an unfinished format proves which key it made, not that nothing came of it.
+replayed_mark() {
+    local mark
+    rm -f "$A" "$B"
+    truncate -s 20M "$A" "$B"
+    strace -qq -s 300 -e trace=pwrite64 -o "$T_DIR/trace" pxenc format "$A" --generate >/dev/null
+    UUID=$(cryptsetup luksUUID "$A")
+    mark=$(sed -n 's/.*"\(pxenc: a format.*proof=[A-Za-z0-9_-]*\\n\).*/\1/p' "$T_DIR/trace")
+    printf %b "$mark" | dd of="$B" conv=notrunc status=none
+    check_match 'the mark of a format that was completed lies on another disk' "$(pxenc status "$B" 2>&1)" interrupted
+    check_match 'format of that keeps the key, and names the volume that has it' "$(pxenc format "$B" --generate 2>&1)" \
+        "volumes/$UUID/1' stays: it is the key of $A, too"
+    check 'which opens' pxenc open --test "$A"
+    check 'and formats the disk' pxenc open --test "$B"
+
+    truncate -s 0 "$B" && truncate -s 20M "$B"
+    printf %b "$mark" | dd of="$B" conv=notrunc status=none
+    rm "$A"
+    detach "$A"
+    check 'format of a disk with the mark, where no volume has the key' pxenc format "$B" --generate
+    check_equal 'deletes it' "$(stored)" ''
+    attach "$A"
+}
+
 erased() {
     make_clones
     check_match 'erase keeps the key that a clone has' "$(pxenc erase "$A" --force 2>&1)" \
@@ -137,5 +161,6 @@ attach "$A" "$B"
 rotated
 interrupted
 all
+replayed_mark
 erased
 t_done
