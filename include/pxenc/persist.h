@@ -21,6 +21,9 @@
 /* The file that holds it; NULL: there is none that we may read. Valid until the next call. */
 const char *px_persist_file(void);
 
+/* Whether it is encrypted with the host key alone, which lies on the machine's own disk. */
+bool px_persist_is_by_host_key(const char *file);
+
 /* Its base path; NULL where it came with none, or there is no login at all. PX_USAGE, PX_NOMEM. */
 enum px_status px_persist_base_path(char **ret_base) PX_MUST_CHECK;
 
