@@ -7,11 +7,10 @@
 #include "doctor.h"
 #include "pxenc/clock.h"
 #include "pxenc/key.h"
+#include "pxenc/lock.h"
 #include "pxenc/log.h"
 #include "pxenc/luks.h"
-#include "pxenc/mapping.h"
 #include "pxenc/peek.h"
-#include "pxenc/session.h"
 #include "pxenc/unlock.h"
 
 /* A dead disk hangs whoever looks at it, so a child looks first. What it thinks of the header does
@@ -44,34 +43,46 @@ static struct px_luks *check_header(struct px_doctor *doctor, const char *device
 	return px_steal(&luks);
 }
 
-/* open copes with a change of the key at any stage; only a person can tell that nobody is going on
- * with it. */
-static void check_token(struct px_doctor *doctor, const struct px_luks *luks)
+/* open copes with a change of the key at any stage. */
+static void check_rotation(struct px_doctor *doctor, const struct px_luks *luks)
 {
 	const struct px_token *token = px_luks_token(luks);
 	const char *device = px_luks_device(luks);
 
-	if (!token) {
-		px_doctor_warn(doctor, "LUKS2 token",
-			       "there is none of pxenc's: the volume opens with -o secret=PATH or "
-			       "the cluster-wide key%s%s",
-			       px_luks_version(luks) == 2 ? "; to name its secret: pxenc enroll "
-							  : "",
-			       px_luks_version(luks) == 2 ? device : "");
+	if (!token->reencrypt && !token->next.secret && !token->old.secret)
 		return;
+	if (px_lock_is_held(device))
+		px_doctor_ok(doctor, "rotation", "another pxenc is changing the key just now");
+	else if (token->reencrypt)
+		px_doctor_warn(doctor, "rotation",
+			       "the data is written anew under another volume key, and nobody is "
+			       "at it: pxenc rotate %s goes on with it",
+			       device);
+	else
+		px_doctor_warn(doctor, "rotation",
+			       "a change of the key was interrupted: pxenc rotate %s finishes it",
+			       device);
+}
+
+static void check_token(struct px_doctor *doctor, const struct px_luks *luks)
+{
+	const struct px_token *token = px_luks_token(luks);
+
+	if (token) {
+		px_doctor_ok(doctor, "LUKS2 token", "it names the secret '%s', for keyslot %d",
+			     token->secret, token->keyslot);
+		check_rotation(doctor, luks);
+	} else if (px_luks_version(luks) == 2) {
+		px_doctor_warn(
+			doctor, "LUKS2 token",
+			"there is none of pxenc's, so -o secret=PATH or the cluster-wide key "
+			"has to open it: pxenc enroll %s takes it over",
+			px_luks_device(luks));
+	} else {
+		px_doctor_warn(doctor, "LUKS2 token",
+			       "LUKS1 has none, so -o secret=PATH or the cluster-wide key has to "
+			       "open it: cryptsetup convert makes it LUKS2");
 	}
-	px_doctor_ok(doctor, "LUKS2 token", "it names the secret '%s', for keyslot %d",
-		     token->secret, token->keyslot);
-	if (token->reencrypt)
-		px_doctor_warn(doctor, "rotation",
-			       "the data is being written anew under another volume key: if "
-			       "nobody is at it, pxenc rotate %s goes on with it",
-			       device);
-	else if (token->next.secret || token->old.secret)
-		px_doctor_warn(doctor, "rotation",
-			       "the key is being changed: if nobody is at it, pxenc rotate %s "
-			       "finishes it",
-			       device);
 }
 
 static struct px_secret *check_secret(struct px_doctor *doctor, const struct px_config *config,
@@ -117,22 +128,22 @@ static bool check_seal(struct px_doctor *doctor, struct px_luks *luks, const str
 	return st != PX_BAD_KEY;
 }
 
-static void check_key(struct px_doctor *doctor, struct px_luks *luks, const struct px_secret *key,
+static bool check_key(struct px_doctor *doctor, struct px_luks *luks, const struct px_secret *key,
 		      bool named)
 {
 	enum px_status st;
 
 	if (!check_seal(doctor, luks, key, named))
-		return;
+		return false;
 	st = px_luks_test(luks, key, named);
 	if (st)
 		px_doctor_fail(doctor, "keyslot", st);
 	else
 		px_doctor_ok(doctor, "keyslot", "the key opens it");
+	return !st;
 }
 
-static void check_volume(struct px_doctor *doctor, const struct px_config *config,
-			 struct px_luks *luks)
+static void check_volume(struct px_doctor *doctor, struct px_config *config, struct px_luks *luks)
 {
 	px_auto(secret) struct px_secret *key = NULL;
 	bool named = false;
@@ -140,15 +151,17 @@ static void check_volume(struct px_doctor *doctor, const struct px_config *confi
 	check_token(doctor, luks);
 	if (config)
 		key = check_secret(doctor, config, luks, &named);
-	if (key)
-		check_key(doctor, luks, key, named);
+	/* While the data is written anew there is none, so that no old one does harm. */
+	if (key && check_key(doctor, luks, key, named) && px_luks_token(luks) &&
+	    !px_luks_token(luks)->reencrypt)
+		px_doctor_check_backup(doctor, config, luks, key);
 }
 
-void px_doctor_check_device(struct px_doctor *doctor, const struct px_config *config,
-			    const char *device)
+void px_doctor_check_device(struct px_doctor *doctor, struct px_config *config, const char *device)
 {
 	px_auto(free) char *canonical = realpath(device, NULL);
 	px_auto(luks) struct px_luks *luks = NULL;
+	struct stat st;
 
 	if (canonical)
 		device = canonical;
@@ -157,4 +170,7 @@ void px_doctor_check_device(struct px_doctor *doctor, const struct px_config *co
 	luks = check_header(doctor, device);
 	if (luks)
 		check_volume(doctor, config, luks);
+	if (stat(device, &st) == 0 && S_ISBLK(st.st_mode))
+		px_doctor_check_mapping(doctor, device, st.st_rdev,
+					luks ? px_luks_uuid(luks) : NULL);
 }

@@ -118,7 +118,10 @@ static bool show_rights(struct px_doctor *doctor, const struct px_config *config
 	if (answer->status == PX_FORBIDDEN)
 		fail(doctor, "base path", answer);
 	else
-		px_doctor_ok(doctor, "base path", "'%s' may be read", config->base_path);
+		px_doctor_ok(doctor, "base path", "%s%s%s may be read",
+			     *config->base_path ? "'" : "",
+			     *config->base_path ? config->base_path : "the top level",
+			     *config->base_path ? "'" : "");
 	return true;
 }
 

@@ -4,8 +4,11 @@
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "pxenc/config.h"
+#include "pxenc/luks.h"
+#include "pxenc/secret.h"
 #include "pxenc/status.h"
 
 /*
@@ -42,7 +45,14 @@ bool px_doctor_check_login(struct px_doctor *doctor, const struct px_config *con
 bool px_doctor_check_store(struct px_doctor *doctor, const struct px_config *config);
 
 /* One volume. config NULL: the store cannot be asked. */
-void px_doctor_check_device(struct px_doctor *doctor, const struct px_config *config,
-			    const char *device);
+void px_doctor_check_device(struct px_doctor *doctor, struct px_config *config, const char *device);
+
+/* The backup of a volume's header in the store; key opens the LUKS2 token's keyslot. */
+void px_doctor_check_backup(struct px_doctor *doctor, struct px_config *config,
+			    struct px_luks *luks, const struct px_secret *key);
+
+/* What device-mapper has of a block device, or of what bears its uuid (NULL: it is not known). */
+void px_doctor_check_mapping(struct px_doctor *doctor, const char *device, dev_t devno,
+			     const char *uuid);
 
 #endif

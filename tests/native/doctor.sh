@@ -72,7 +72,7 @@ healthy() {
     doctor "$IMAGE"
     check_equal 'a healthy chain: status 0' "$STATUS" 0
     check_equal 'each link in the order of the chain, all ok' "$(states)" \
-        'ok config,ok kernel,ok CA,ok credentials,ok store,ok login,ok base path,ok cluster-wide key,ok header,ok LUKS2 token,ok secret,ok seal,ok keyslot,'
+        'ok config,ok kernel,ok CA,ok credentials,ok store,ok login,ok base path,ok cluster-wide key,ok header,ok LUKS2 token,ok secret,ok seal,ok keyslot,ok header backup,'
     check_equal 'nothing on standard error' "$(cat "$T_DIR/err")" ''
     unchanged 'a healthy chain'
     check_equal 'no file is made' "$(find "$T_DIR" ! -path "$RUN_DIR*" ! -name err | sort)" \
@@ -178,6 +178,47 @@ volume() {
     says 'no such device' 4 "^failed +header: $T_DIR/nothing: cannot be opened"
 }
 
+backup() {
+    local key=volumes/$UUID
+    config
+    image
+    cryptsetup config --label other "$IMAGE"
+    SUM=$(sha256sum <"$IMAGE")
+    doctor "$IMAGE"
+    says 'a header backup that is older than the header is a warning' 0 \
+        "^warning +header backup: it is older .*pxenc header backup $IMAGE"
+    pxenc secrets get "$key/header-a-1" >"$T_DIR/part"
+    pxenc secrets delete "$key/header-a-1" --force
+    doctor "$IMAGE"
+    says 'a header backup that is not whole is a warning' 0 '^warning +header backup: it is not whole'
+    pxenc secrets create "$key/header-a-1" --value-file "$T_DIR/part"
+    pxenc secrets get "$key/header" >"$T_DIR/manifest"
+    pxenc secrets delete "$key/header" --force
+    doctor "$IMAGE"
+    says 'no header backup is a warning' 0 \
+        "^warning +header backup: there is none: pxenc header backup $IMAGE takes one; \"header_backup\": true"
+    unchanged 'no header backup'
+    pxenc secrets create "$key/header" --value-file "$T_DIR/manifest"
+}
+
+# Volumes that others made, with keys of people.
+others() {
+    truncate -s 32M "$T_DIR/luks2" "$T_DIR/luks1"
+    printf passphrase | tee "$T_DIR/passphrase" | pxenc secrets create plain --value-file -
+    cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 "$T_DIR/luks2" "$T_DIR/passphrase"
+    cryptsetup luksFormat -q --type luks1 --pbkdf-force-iterations 1000 "$T_DIR/luks1" "$T_DIR/passphrase"
+    pxenc secrets set-cluster-key --secret plain >/dev/null
+    doctor "$T_DIR/luks1"
+    says 'a LUKS1 volume opens with the cluster-wide key' 0 '^warning +LUKS2 token: LUKS1 has none'
+    check_match 'a LUKS1 volume opens with the cluster-wide key: it is tried' "$OUT" '^ok +keyslot'
+    doctor "$T_DIR/luks2"
+    says 'a volume that cryptsetup made: enroll is named' 0 "^warning +LUKS2 token: .*pxenc enroll $T_DIR/luks2"
+    check_match 'a key of people makes no seal' "$OUT" '^ok +seal: none'
+    pxenc secrets set-cluster-key --secret cluster-key >/dev/null
+    doctor "$T_DIR/luks2"
+    says 'a cluster-wide key that is not its own' 2 '^failed +keyslot: the key opens no keyslot'
+}
+
 # A store that ends while a key is created leaves the mark.
 unfinished() {
     printf 'pxenc: a format of this device was interrupted. Run pxenc format again.\nuuid=%s\nproof=\n' "$UUID" |
@@ -193,5 +234,7 @@ healthy
 config_and_machine
 store
 volume
+backup
+others
 unfinished
 t_done
