@@ -96,7 +96,7 @@ static void show_account(struct px_doctor *doctor, const struct px_config *confi
 }
 
 /* Whoever boots this machine will not find the login by hand any more. */
-static bool nobody(struct px_doctor *doctor, bool session)
+static void nobody(struct px_doctor *doctor, bool session)
 {
 	if (session)
 		px_doctor_warn(doctor, "credentials",
@@ -107,11 +107,10 @@ static bool nobody(struct px_doctor *doctor, bool session)
 			       px_fail(PX_UNAUTHENTICATED,
 				       "there are none, and nobody has logged in: pxenc secrets "
 				       "dcos login (--persist: for good)"));
-	return session;
 }
 
-static bool check_credentials(struct px_doctor *doctor, const struct px_config *config,
-			      bool session)
+static enum px_status check_credentials(struct px_doctor *doctor, const struct px_config *config,
+					bool session)
 {
 	px_auto(account) struct px_account account = { .uid = NULL };
 	px_auto(free) char *uid = NULL;
@@ -120,16 +119,17 @@ static bool check_credentials(struct px_doctor *doctor, const struct px_config *
 	st = px_login_hide_password();
 	if (!st)
 		st = px_login_uid(config, &uid);
-	if (!st && !uid && px_credentials_which(config) == PX_CREDENTIALS_VARIABLE)
-		return nobody(doctor, session);
+	if (!st && !uid && px_credentials_which(config) == PX_CREDENTIALS_VARIABLE) {
+		nobody(doctor, session);
+		return PX_OK;
+	}
 	if (!st)
 		st = px_login_account(config, px_deadline_in(DECRYPT_S), &account);
 	if (st)
 		px_doctor_fail(doctor, "credentials", st);
 	else
 		show_account(doctor, config, &account);
-	/* What is wrong in the config is in everybody's way, a session's as well. */
-	return !st || (session && st == PX_UNAUTHENTICATED);
+	return st;
 }
 
 bool px_doctor_check_login(struct px_doctor *doctor, const struct px_config *config)
@@ -146,5 +146,8 @@ bool px_doctor_check_login(struct px_doctor *doctor, const struct px_config *con
 		show_session(doctor, &session);
 	else
 		show_cache(doctor, session.cache);
-	return check_credentials(doctor, config, uid != NULL);
+	st = check_credentials(doctor, config, uid != NULL);
+	/* What else is wrong with them, such as a file that others may read, stops every question.
+	 */
+	return !st || st == PX_UNAUTHENTICATED;
 }

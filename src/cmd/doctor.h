@@ -36,7 +36,8 @@ void px_doctor_fail(struct px_doctor *doctor, const char *check, enum px_status 
 /* The message that was kept, and is kept no longer. Valid until the next failure. */
 const char *px_doctor_cause(void);
 
-/* This machine: its kernel, and who it is to the store. false: nobody could log in. */
+/* This machine: its kernel, and who it is to the store. false: the store cannot be asked anything.
+ */
 void px_doctor_check_kernel(struct px_doctor *doctor);
 bool px_doctor_check_login(struct px_doctor *doctor, const struct px_config *config);
 

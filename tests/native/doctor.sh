@@ -11,6 +11,8 @@ trap 'dcosd_stop main; dcosd_stop other; rm -rf "$T_DIR"' EXIT
 
 t_own_run_dir
 export PXENC_CONFIG=$T_DIR/config.json PXENC_TEST_KERNEL=$T_DIR/kernel
+export PXENC_TEST_CREDSTORE=$T_DIR/credstore PXENC_TEST_CREDSTORE_ENCRYPTED=$T_DIR/credstore.encrypted
+export PXENC_TEST_SYSTEMD_CREDS=$T_DIR/systemd-creds
 IMAGE=$T_DIR/image GENUINE=$T_DIR/genuine
 
 setup() {
@@ -42,6 +44,13 @@ config() {
         password_file "\"$T_DIR/password\"" "$@"
     grep -q cluster_url "$PXENC_CONFIG" || sed -i "s#\"dcos\": {#&\"cluster_url\": \"$DCOSD_URL_main\", #" "$PXENC_CONFIG"
     grep -q ca_cert_file "$PXENC_CONFIG" || sed -i "s#\"dcos\": {#&\"ca_cert_file\": \"$T_DIR/certs/ca.crt\", #" "$PXENC_CONFIG"
+}
+
+# bare_config: the same, where the config names nobody.
+bare_config() {
+    rm -rf "$RUN_DIR"
+    write_config "$PXENC_CONFIG" base_path '"pwx"' cluster_url "\"$DCOSD_URL_main\"" \
+        ca_cert_file "\"$T_DIR/certs/ca.crt\""
 }
 
 image() {
@@ -144,6 +153,61 @@ store() {
     pxenc secrets create cluster-key --value-file "$T_DIR/key"
 }
 
+logins() {
+    bare_config
+    doctor
+    says 'nobody is logged in' 7 '^failed +credentials: .*pxenc secrets dcos login'
+    check_match 'nobody is logged in: the store itself answers' "$OUT" '^ok +store: https://'
+    check_match 'nobody is logged in: that is what is wrong with the login' "$OUT" '^failed +login: the store wants a login'
+    printf p | pxenc secrets dcos login --username u --password-stdin
+    doctor
+    says 'a login by hand has an end, which is a warning' 0 '^warning +credentials: none that outlast the session: .*--persist'
+    check_match 'a login by hand: whose, and until when' "$OUT" \
+        "^ok +session: logged in by hand as 'u', until 20[0-9-]+ [0-9:]+ "
+    bare_config
+    DCOS_SECRETS_USERNAME=u DCOS_SECRETS_PASSWORD=p doctor
+    says 'who the environment names' 0 "^ok +credentials: 'u', from the environment"
+    bare_config
+    DCOS_SECRETS_USERNAME=u doctor
+    says 'a user without a password' 1 '^failed +credentials: .*DCOS_SECRETS_PASSWORD'
+    bare_config
+    chmod 755 "$T_DIR" && mkdir -m 755 "$RUN_DIR" && chmod 777 "$RUN_DIR"
+    DCOS_SECRETS_USERNAME=u DCOS_SECRETS_PASSWORD=p doctor
+    says 'a folder for ACS tokens that is not ours alone is a warning' 0 '^warning +session: ACS tokens are not kept'
+}
+
+# A login that is kept, by the real systemd-creds with a host key of this test's own.
+kept_login() {
+    cat >"$PXENC_TEST_SYSTEMD_CREDS" <<END
+#!/bin/sh
+SYSTEMD_CREDENTIAL_SECRET=$T_DIR/host.key exec /usr/bin/systemd-creds "\$@"
+END
+    chmod 700 "$PXENC_TEST_SYSTEMD_CREDS"
+    bare_config
+    printf p | pxenc secrets dcos login --username u --password-stdin --persist >/dev/null 2>&1 || {
+        t_skip 'a login that is kept' 'systemd-creds cannot encrypt here'
+        return
+    }
+    bare_config
+    doctor
+    if systemd-creds has-tpm2 --quiet; then
+        says 'a login under a TPM2 is good' 0 "^ok +credentials: 'u', kept in"
+    else
+        says 'a login under the host key alone is a warning' 0 \
+            "^warning +credentials: 'u', .*the host key, .*protects backups, not a stolen machine"
+    fi
+    mkdir "$T_DIR/handed"
+    printf '{"uid": "u", "password": "p"}' >"$T_DIR/handed/pxenc.login"
+    chmod 600 "$T_DIR/handed/pxenc.login"
+    CREDENTIALS_DIRECTORY=$T_DIR/handed doctor
+    says 'a login that systemd hands over' 0 "^ok +credentials: 'u', from systemd: $T_DIR/handed"
+    : >"$T_DIR/host.key"
+    bare_config
+    doctor
+    says 'a login that cannot be decrypted' 7 '^failed +credentials: .*cannot be decrypted'
+    rm -r "$PXENC_TEST_CREDSTORE_ENCRYPTED"
+}
+
 volume() {
     local key=volumes/$UUID/1
     config
@@ -201,6 +265,22 @@ backup() {
     pxenc secrets create "$key/header" --value-file "$T_DIR/manifest"
 }
 
+rotation() {
+    config
+    image
+    dcosd_control main faults '403@DELETE:*/volumes/*'
+    pxenc rotate "$IMAGE" --generate >/dev/null 2>&1
+    dcosd_control main faults
+    SUM=$(sha256sum <"$IMAGE")
+    doctor "$IMAGE"
+    says 'an interrupted rotation is a warning' 0 "^warning +rotation: .*interrupted: pxenc rotate $IMAGE finishes it"
+    unchanged 'an interrupted rotation'
+    pxenc rotate "$IMAGE" >/dev/null
+    doctor "$IMAGE"
+    check_equal 'a rotation that is done is not spoken of' "$STATUS,$(grep -c rotation: <<<"$OUT")" 0,0
+    image
+}
+
 # Volumes that others made, with keys of people.
 others() {
     truncate -s 32M "$T_DIR/luks2" "$T_DIR/luks1"
@@ -233,8 +313,11 @@ setup || exit 1
 healthy
 config_and_machine
 store
+logins
+kept_login
 volume
 backup
 others
+rotation
 unfinished
 t_done
