@@ -102,7 +102,7 @@ static enum px_status check(struct job *job)
 	struct px_manifest manifest;
 	uint64_t generation = 0;
 	enum px_status st;
-	bool good;
+	bool good = false;
 
 	st = px_header_find(&job->session, px_luks_uuid(job->luks), &manifest);
 	if (st == PX_NO_SECRET || (st == PX_OK && manifest.parts == 0))
