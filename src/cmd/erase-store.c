@@ -152,7 +152,7 @@ static enum px_status drop_backup(const struct px_erasure *erasure, struct px_se
 		if (st == PX_NO_SECRET)
 			return PX_OK;
 	}
-	if (st == PX_UNTRUSTED)
+	if (st == PX_BAD_HEADER)
 		return PX_OK;
 	if (st && st != PX_NO_SECRET)
 		return st;
