@@ -11,6 +11,9 @@
  * being copied is protected by checksums.
  */
 
+/* What is copied at once cannot be reached meanwhile. libcryptsetup would take up to 1 GiB. */
+#define MOST_IN_USE (64 * 2048U) /* sectors */
+
 bool px_luks_is_reencrypting(const struct px_luks *luks)
 {
 	return luks->header->reencrypting || luks->end;
@@ -29,8 +32,10 @@ enum px_status px_luks_add_volume_key(struct px_luks *luks, int slot, const stru
 	return px_luks_refresh(luks);
 }
 
-/* Begins it, loads the state of one that has begun, or recovers what was being copied. */
-static int init(struct px_luks *luks, const char *name, const struct px_secret *key, uint32_t flags)
+/* Begins it, loads the state of one that has begun, or recovers what was being copied. most: what
+ * is copied at once, in sectors; 0: as much as libcryptsetup likes. */
+static int init(struct px_luks *luks, const char *name, const struct px_secret *key, uint32_t flags,
+		uint64_t most)
 {
 	const struct px_token *token = px_luks_token(luks);
 	const struct crypt_params_luks2 luks2 = { .sector_size = luks->header->sector_size };
@@ -39,6 +44,7 @@ static int init(struct px_luks *luks, const char *name, const struct px_secret *
 		.direction = CRYPT_REENCRYPT_FORWARD,
 		.resilience = "checksum",
 		.hash = "sha256",
+		.max_hotzone_size = most,
 		.luks2 = &luks2,
 		.flags = flags,
 	};
@@ -74,7 +80,7 @@ static enum px_status recover(struct px_luks *luks, const char *name, const stru
 	    crypt_reencrypt_status(luks->cd, NULL) != CRYPT_REENCRYPT_CRASH)
 		return PX_OK;
 	px_luks_listen();
-	r = init(luks, NULL, key, CRYPT_REENCRYPT_RECOVERY);
+	r = init(luks, NULL, key, CRYPT_REENCRYPT_RECOVERY, 0);
 	if (r < 0)
 		return px_luks_failed(luks->device, "its reencryption cannot be recovered", r);
 	return px_luks_refresh(luks);
@@ -86,7 +92,8 @@ static enum px_status run(struct px_luks *luks, const char *name, const struct p
 	int r;
 
 	px_luks_listen();
-	r = init(luks, name, key, luks->header->reencrypting ? CRYPT_REENCRYPT_RESUME_ONLY : 0);
+	r = init(luks, name, key, luks->header->reencrypting ? CRYPT_REENCRYPT_RESUME_ONLY : 0,
+		 name ? MOST_IN_USE : 0);
 	if (r == -EBUSY)
 		return px_fail(PX_BUSY,
 			       "%s is in use by a reencryption that was interrupted: unmount and "
@@ -111,5 +118,60 @@ enum px_status px_luks_reencrypt(struct px_luks *luks, const char *name,
 		status = run(luks, name, key, &listener);
 	if (status == PX_OK)
 		*ret_stopped = listener.stopped;
+	return status;
+}
+
+/* All in sectors. */
+struct stride {
+	uint64_t start, end; /* of the part that was being copied */
+	uint64_t most;	     /* what a step may copy */
+	uint64_t at;	     /* where the copying stood before it */
+	bool begun;
+};
+
+/* Called before a step and after it, each time with where it began: one step, if it stays within
+ * the part. */
+static int hear_stride(uint64_t size, uint64_t offset, void *arg)
+{
+	struct stride *stride = arg;
+
+	(void)size;
+	if (stride->begun)
+		return 1;
+	stride->begun = true;
+	stride->at = offset / 512;
+	return stride->at < stride->start || stride->at + stride->most > stride->end;
+}
+
+static enum px_status make_stride(struct px_luks *luks, const struct px_secret *key,
+				  struct stride *stride)
+{
+	int r;
+
+	px_luks_listen();
+	stride->begun = false;
+	r = init(luks, NULL, key, CRYPT_REENCRYPT_RESUME_ONLY, stride->most);
+	if (r >= 0)
+		r = crypt_reencrypt_run(luks->cd, hear_stride, stride);
+	if (r < 0)
+		return px_luks_failed(luks->device, "its reencryption cannot go on", r);
+	return px_luks_refresh(luks);
+}
+
+enum px_status px_luks_reencrypt_part(struct px_luks *luks, const struct px_secret *key,
+				      uint64_t start, uint64_t end)
+{
+	struct stride stride = { .start = start, .at = start, .end = end };
+	enum px_status status = recover(luks, NULL, key);
+
+	/* libcryptsetup may make a step smaller than it is told. */
+	while (status == PX_OK && luks->header->reencrypting && stride.at < end) {
+		stride.most = end - stride.at;
+		status = make_stride(luks, key, &stride);
+		if (status == PX_OK && stride.at < start)
+			return px_fail(PX_KERNEL,
+				       "%s: its reencryption is not where its mapping shows it",
+				       luks->device);
+	}
 	return status;
 }
