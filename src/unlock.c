@@ -108,6 +108,15 @@ static int find_mapping(const struct job *job, struct px_mapping *ret_mapping)
 	}
 }
 
+/* A unit tries again what passes by itself: that another device is open under this name does not.
+ */
+static enum px_status refused(const struct job *job, const struct px_mapping *mapping)
+{
+	bool clone = mapping->slave_name && mapping->slave != job->devno;
+
+	return job->options->service && clone ? PX_TWIN : PX_BUSY;
+}
+
 /* Is the device mapped, or its name taken by another device (a clone has the same uuid)? */
 static enum px_status look_for_mapping(const struct job *job, struct px_unlocked *unlocked)
 {
@@ -125,7 +134,7 @@ static enum px_status look_for_mapping(const struct job *job, struct px_unlocked
 		return px_stale_remove(&mapping);
 	if (mapping.slave == job->devno && px_mapping_is_luks(&mapping))
 		return take_mapping(job, &mapping, unlocked);
-	return px_fail(PX_BUSY,
+	return px_fail(refused(job, &mapping),
 		       "the name %s belongs to another device (%s): if %s is a clone of "
 		       "it, give it a name of its own with name=",
 		       job->name, mapping.slave_name ? mapping.slave_name : "unknown", job->device);
@@ -191,7 +200,7 @@ static void take_turn(const char *device, const struct px_options *options, int 
 {
 	int r;
 
-	if (!options->takes_turns)
+	if (!options->service)
 		return;
 	r = px_turn_take(px_place_run(), ret_turn);
 	if (r < 0)

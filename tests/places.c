@@ -3,10 +3,14 @@
 
 #include <stdlib.h>
 
+#include "pxenc/block.h"
+
 /*
  * For the copy of pxenc that the tests run from the build folder, never installed: the
  * pxenc-fetch beside it, or a program in its place that starts it, and folders of each test's own:
  * for ACS tokens, and for logins that are kept, with a systemd-creds that has its host key there.
+ * And a folder in the place of /sys/class/block, so that image files in /dev/shm pass for its
+ * devices.
  */
 const char *px_place_fetch(void)
 {
@@ -41,4 +45,9 @@ const char *px_place_credstore_encrypted(void)
 const char *px_place_systemd_creds(void)
 {
 	return from_environment("PXENC_TEST_SYSTEMD_CREDS");
+}
+
+__attribute__((constructor)) static void set_block_root(void)
+{
+	px_block_set_root(getenv("PXENC_TEST_BLOCK"));
 }

@@ -10,17 +10,16 @@
 
 /*
  * ACS tokens that are kept between runs, on tmpfs. Each has its file, named by the SHA-256 of
- * the cluster (URLs and CA) and of the DC/OS user, so that no server is ever shown another's
- * token. A login by hand is kept under a name of its own: the session.
+ * the cluster (URLs and CA) and of its owner, so that no server is ever shown another's token. The
+ * owner is the DC/OS user and what it logs in with; a login by hand is kept under a name of its
+ * own: the session.
  *
  * Functions return 0 or -errno. A NULL cache is one that holds and keeps nothing.
  */
 struct px_acs_cache;
 
-/* User names that no user has: a login by hand is kept under the one, and under the other that of
- * a login which survives restarts, whose user is encrypted. */
+/* An owner that no user is. */
 #define PX_ACS_SESSION ""
-#define PX_ACS_KEPT "\n"
 
 /* Seconds: a token that expires sooner is not worth showing. */
 #define PX_ACS_MARGIN 60
@@ -34,6 +33,13 @@ struct px_acs {
 	char *uid;	 /* the DC/OS user that it stands for */
 	char *base_path; /* what a login by hand asked for; NULL: it did not */
 };
+
+/*
+ * Who somebody is that logs in with these bytes: a password, a key. uid is "" where it is not
+ * known, since the bytes are encrypted. 16 bits of their SHA-256 tell one password from the next,
+ * and are too few to guess one by the names of the files. -ENOMEM.
+ */
+int px_acs_owner(const char *uid, const void *proof, size_t len, char **ret_owner) PX_MUST_CHECK;
 
 /* Whether these bytes can be one: they go into a header of HTTP, so nothing but visible ASCII. */
 bool px_acs_is_token(const struct px_secret *token);
@@ -53,15 +59,15 @@ int px_acs_cache_open(const char *dir, char *const *urls, const void *ca, size_t
 		      struct px_acs_cache **ret_cache) PX_MUST_CHECK;
 
 /* -ENOENT: there is none that is still good. -EBADMSG, -EPERM: the file is not to be trusted. */
-int px_acs_load(const struct px_acs_cache *cache, const char *user,
+int px_acs_load(const struct px_acs_cache *cache, const char *owner,
 		struct px_acs *ret_acs) PX_MUST_CHECK;
 
 /* An expiry of 0, or one that is far off, becomes five days from now: DC/OS's own lifetime. */
-int px_acs_save(const struct px_acs_cache *cache, const char *user,
+int px_acs_save(const struct px_acs_cache *cache, const char *owner,
 		const struct px_acs *acs) PX_MUST_CHECK;
 
 /* -ENOENT: there was none. */
-int px_acs_drop(const struct px_acs_cache *cache, const char *user);
+int px_acs_drop(const struct px_acs_cache *cache, const char *owner);
 
 /* Drops every token of the cluster, whoever's. */
 int px_acs_drop_all(const struct px_acs_cache *cache, bool *ret_any) PX_MUST_CHECK;
@@ -73,16 +79,14 @@ int px_acs_drop_all(const struct px_acs_cache *cache, bool *ret_any) PX_MUST_CHE
 int px_acs_lock(struct px_acs_cache *cache, int64_t deadline) PX_MUST_CHECK;
 void px_acs_unlock(struct px_acs_cache *cache);
 
-/* Remembers that a login with what `source` stands for was refused. */
-int px_acs_refuse(const struct px_acs_cache *cache, const char *user, const void *source,
-		  size_t len) PX_MUST_CHECK;
+/* Remembers that the owner's login was refused. */
+int px_acs_refuse(const struct px_acs_cache *cache, const char *owner) PX_MUST_CHECK;
 
-/* Milliseconds for which another login with the same source is not worth trying; 0: it is. */
-int px_acs_refused_ms(const struct px_acs_cache *cache, const char *user, const void *source,
-		      size_t len);
+/* Milliseconds for which another such login is not worth trying; 0: it is. */
+int px_acs_refused_ms(const struct px_acs_cache *cache, const char *owner);
 
 /* Forgets the refusal. */
-void px_acs_pardon(const struct px_acs_cache *cache, const char *user);
+void px_acs_pardon(const struct px_acs_cache *cache, const char *owner);
 
 void px_acs_cache_free(struct px_acs_cache **cache);
 

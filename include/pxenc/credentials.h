@@ -26,17 +26,18 @@ enum px_credentials px_credentials_which(const struct px_config *config);
  * for each process; what was there stays known. PX_NOMEM. */
 enum px_status px_login_hide_password(void) PX_MUST_CHECK;
 
-/* *ret_uid is NULL where none is configured, and for a kept login, which is encrypted. PX_USAGE:
- * the file is not fit. */
-enum px_status px_login_uid(const struct px_config *config, char **ret_uid) PX_MUST_CHECK;
+/*
+ * Whose credentials they are, and what their ACS token and their refusal are kept under
+ * (px_acs_owner). Both are NULL where none are configured. *ret_uid is NULL for a kept login as
+ * well: to decrypt it may take a TPM2 its time, so its ciphertext tells it from others. PX_USAGE:
+ * a file is not fit. PX_NOMEM.
+ */
+enum px_status px_login_owner(const struct px_config *config, char **ret_uid,
+			      char **ret_owner) PX_MUST_CHECK;
 
 /* PX_USAGE: there is none, or its file is not fit. PX_UNAUTHENTICATED: the kept login cannot be
  * decrypted. */
 enum px_status px_login_account(const struct px_config *config, int64_t deadline,
 				struct px_account *ret_account) PX_MUST_CHECK;
-
-/* What changes when the administrator mends the credentials: the identity of their file. */
-#define PX_LOGIN_SOURCE_MAX 64
-size_t px_login_source(const struct px_config *config, uint8_t source[PX_LOGIN_SOURCE_MAX]);
 
 #endif

@@ -72,10 +72,9 @@ enum px_field_tag {
 	PX_FIELD_LIST = 16,    /* relative paths, each with a NUL at its end */
 	PX_FIELD_CLUSTER = 17, /* SHA-256 of URLs and CA */
 	PX_FIELD_BASE = 18,    /* text; the base path of a login by hand, may be empty */
-	PX_FIELD_SOURCE = 19,  /* bytes that change when the credentials' file does */
-	PX_FIELD_TIME = 20,    /* number, px_now_ms() */
-	PX_FIELD_SERVICE = 21, /* a service account's login token, which pxenc signed */
-	PX_FIELD_LINE = 22,    /* text; a line of HTTP's header; repeated */
+	PX_FIELD_TIME = 19,    /* number, px_now_ms() */
+	PX_FIELD_SERVICE = 20, /* a service account's login token, which pxenc signed */
+	PX_FIELD_LINE = 21,    /* text; a line of HTTP's header; repeated */
 	PX_FIELD_LAST = PX_FIELD_LINE,
 };
 

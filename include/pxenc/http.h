@@ -92,18 +92,21 @@ int px_http_new(const struct px_peer *peer, const char *url, const char *address
 		const struct px_secret *ca, struct px_http **ret_http) PX_MUST_CHECK;
 
 /*
- * Asks once. PX_OK: an answer came, of whatever code. PX_UNREACHABLE: none came, and asking
+ * Asks once, in timeout_ms, of which TCP and TLS may take connect_ms. PX_OK: an answer came, of
+ * whatever code. PX_UNREACHABLE: none came, and asking
  * again or elsewhere may help. Else final: PX_UNTRUSTED, PX_USAGE (the CA), PX_NOMEM. sent is
  * set in any case.
  */
 enum px_status px_http_ask(struct px_http *http, const struct px_http_request *request,
-			   int timeout_ms, struct px_http_answer *ret_answer,
+			   int connect_ms, int timeout_ms, struct px_http_answer *ret_answer,
 			   struct px_cause *cause) PX_MUST_CHECK;
 
 void px_http_free(struct px_http **http);
 
-/* What an address costs that does not answer: milliseconds for TCP and TLS. */
+/* What an address costs that does not answer: milliseconds for TCP and TLS. Each time it doubles,
+ * up to the latter, since it may only be far away. */
 #define PX_CONNECT_MS 2000
+#define PX_CONNECT_MAX_MS 16000
 
 /*
  * The ways to a peer: every address of every URL, in order. Names are resolved when it is

@@ -36,11 +36,16 @@ bool px_new_key_option(struct px_new_key_args *args, int c);
 /* PX_USAGE: more than one was given. */
 enum px_status px_new_key_check(const struct px_new_key_args *args) PX_MUST_CHECK;
 
+/* A volume's own keys go with it, so none may lock another one. relative: a path below the base
+ * path; uuid: of the volume that it is to lock, NULL: of any. PX_USAGE, PX_NOMEM. */
+enum px_status px_new_key_check_path(const char *relative, const char *uuid) PX_MUST_CHECK;
+
 /*
- * Decides which key it is. One that is in the store is fetched and checked; one that is generated
- * gets the first path of volumes/UUID/1, volumes/UUID/2, … that is free, and changes nothing yet;
- * it comes after that of the present key, if that is such a one (relative, or NULL): the path of a
- * key that is gone, which an old snapshot may name, is not used again.
+ * Decides which key it is, by px_new_key_check_path. One that is in the store is fetched and
+ * checked; one that is generated gets the first path of volumes/UUID/1, volumes/UUID/2, … that is
+ * free, and changes nothing yet; it comes after that of the present key, if that is such a one
+ * (relative, or NULL): the path of a key that is gone, which an old snapshot may name, is not used
+ * again.
  */
 enum px_status px_new_key_choose(struct px_session *session, const struct px_new_key_args *args,
 				 const char *uuid, const char *present,

@@ -18,7 +18,8 @@ struct px_options {
 	bool readonly;	  /* ro */
 	bool has_timeout; /* timeout=S was given */
 	unsigned int timeout; /* seconds; 0: for ever */
-	bool takes_turns;     /* open --service: waits until few others fetch (turn.h) */
+	bool service;	      /* open --service: waits until few others fetch (turn.h), and ends
+			       * with PX_TWIN where others get PX_BUSY for a clone */
 	char *filesystem;     /* what is left for the filesystem, ro/rw and discard included */
 };
 

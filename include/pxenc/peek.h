@@ -8,7 +8,8 @@ struct px_peek {
 	char cipher[64];
 	char uuid[64];
 	char secret[1100]; /* relative path; "" for a volume without our LUKS2 token */
-	char other[1100];  /* while the key is changed: the other one's path; else "" */
+	char next[1100];   /* while the key is changed: the path of the one that is to come; or */
+	char old[1100];	   /* the one that was there before; else "" */
 	char store[64];	   /* that has the secret; "" likewise */
 	unsigned int key_bits;
 	int version;

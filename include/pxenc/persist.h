@@ -21,6 +21,12 @@
 /* The file that holds it; NULL: there is none that we may read. Valid until the next call. */
 const char *px_persist_file(void);
 
+/* Whether systemd handed it over, decrypted. */
+bool px_persist_is_handed(void);
+
+/* What the file holds, encrypted or not: other bytes are another login. PX_USAGE, PX_NOMEM. */
+enum px_status px_persist_read(char **ret_bytes, size_t *ret_len) PX_MUST_CHECK;
+
 /* Its base path; NULL where it came with none, or there is no login at all. PX_USAGE, PX_NOMEM. */
 enum px_status px_persist_base_path(char **ret_base) PX_MUST_CHECK;
 
@@ -29,11 +35,11 @@ enum px_status px_persist_load(int64_t deadline, struct px_account *ret_account)
 
 /*
  * Keeps an account, and a base path or (NULL) none, in place of what was kept before. It is
- * encrypted with a TPM2 and the host key, or the host key alone: *ret_tpm2 tells. PX_KERNEL,
- * PX_USAGE, PX_NOMEM.
+ * encrypted with a TPM2 and the host key, or the host key alone: *ret_tpm2 tells. PX_BUSY: another
+ * had a credential store locked until the deadline. PX_KERNEL, PX_USAGE, PX_NOMEM.
  */
 enum px_status px_persist_save(const struct px_account *account, const char *base_path,
-			       bool *ret_tpm2) PX_MUST_CHECK;
+			       int64_t deadline, bool *ret_tpm2) PX_MUST_CHECK;
 
 /* Forgets what the credential store holds. *ret_any: there was something. PX_KERNEL. */
 enum px_status px_persist_forget(bool *ret_any) PX_MUST_CHECK;

@@ -26,6 +26,7 @@ enum px_status {
 	PX_MOUNT = 13,	     /* mount or fsck failed */
 	PX_EXISTS = 14,	     /* the secret exists already */
 	PX_DECLINED = 15,    /* the user said no, or --force is wanted and missing */
+	PX_TWIN = 16,	     /* open --service: a clone, and the other one is open */
 	PX_SOME_FAILED = 20, /* --all: some volumes failed */
 	PX_CANNOT_RUN = 126, /* credentials exec, as a shell has it: the command cannot be run */
 	PX_NO_COMMAND = 127, /* nor found */

@@ -54,6 +54,22 @@ packages_need() {
     ) 9>"$cache/packages.lock"
 }
 
+# Prints the folder of the cache in which a package lies unpacked. It is not installed: what it would
+# run as a service must not run on this machine.
+packages_unpacked() {
+    local cache=${PXENC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pxenc}
+    local dir=$cache/unpacked/$1
+    mkdir -p "$cache/unpacked" || return
+    (
+        flock 9
+        [[ ! -d $dir ]] || exit 0
+        packages_lists "$1" && rm -rf "$dir.new" && mkdir "$dir.new" || exit
+        # The sandbox user of apt may not write here, and need not.
+        (cd "$dir.new" && apt-get -q -o APT::Sandbox::User=root download "$1" >/dev/null) || exit
+        dpkg-deb -x "$dir.new"/*.deb "$dir.new" && mv "$dir.new" "$dir"
+    ) 9>"$cache/packages.lock" && echo "$dir"
+}
+
 # Prints the packages named that are not installed.
 packages_missing() {
     local installed name

@@ -4,6 +4,7 @@
 #include "pxenc/cmd.h"
 #include "pxenc/key.h"
 #include "pxenc/log.h"
+#include "pxenc/new-key.h"
 #include "pxenc/resolve.h"
 #include "pxenc/session.h"
 
@@ -28,7 +29,9 @@ static enum px_status check_key(struct px_session *session, const struct px_choi
 	px_auto(secret) struct px_secret *key = NULL;
 	enum px_status st;
 
-	st = px_store_get(session->store, choice->path, PX_GET_PASSPHRASE, &key);
+	st = px_new_key_check_path(choice->relative, NULL);
+	if (!st)
+		st = px_store_get(session->store, choice->path, PX_GET_PASSPHRASE, &key);
 	return st ? st : px_key_check_new(key, choice->path);
 }
 

@@ -75,35 +75,25 @@ bool px_erasure_is_doubtful(const struct px_erasure *erasure)
 	       (erasure->key && !erasure->sealed && px_key_is_generated(erasure->key));
 }
 
-/* Whether a clone on this machine needs a key, too: that is said. */
-static enum px_status look_for_users(const struct px_erasure *erasure, struct px_session *session,
-				     const char *relative, char **ret_full, bool *ret_used)
+/* Whether a clone on this machine needs a key, too. */
+static enum px_status stays(const struct px_erasure *erasure, struct px_session *session,
+			    const char *relative, char **ret_full, bool *ret_stays)
 {
-	px_auto(free) char *full = NULL, *users = NULL;
-	enum px_status st;
+	enum px_status st = px_session_path(session, relative, ret_full);
 
-	st = px_session_path(session, relative, &full);
-	if (!st)
-		st = px_secret_other_users(session, full, erasure->device, &users);
-	if (st)
-		return st;
-	if (users)
-		px_warn("the secret '%s' stays: it is the key of %s, too", full, users);
-	*ret_used = users != NULL;
-	*ret_full = px_steal(&full);
-	return PX_OK;
+	return st ? st : px_secret_stays(session, NULL, *ret_full, erasure->device, ret_stays);
 }
 
 enum px_status px_erasure_drop_other(const struct px_erasure *erasure, struct px_session *session)
 {
 	px_auto(free) char *full = NULL;
 	enum px_status st;
-	bool used;
+	bool kept;
 
 	if (!erasure->other)
 		return PX_OK;
-	st = look_for_users(erasure, session, erasure->other, &full, &used);
-	return st || used ? st : px_store_drop(session->store, full);
+	st = stays(erasure, session, erasure->other, &full, &kept);
+	return st || kept ? st : px_store_drop(session->store, full);
 }
 
 /*
@@ -173,14 +163,14 @@ enum px_status px_erasure_drop(const struct px_erasure *erasure, struct px_sessi
 {
 	px_auto(free) char *full = NULL;
 	enum px_status st = PX_OK;
-	bool used = false;
+	bool kept = false;
 
 	if (!erasure->key)
 		return PX_OK;
 	if (erasure->sealed && is_own(erasure, token_of(erasure)->secret))
-		st = look_for_users(erasure, session, token_of(erasure)->secret, &full, &used);
+		st = stays(erasure, session, token_of(erasure)->secret, &full, &kept);
 	/* Who needs the key needs the backup. */
-	if (st || used)
+	if (st || kept)
 		return st;
 	st = drop_backup(erasure, session);
 	return st || !full ? st : px_store_drop(session->store, full);

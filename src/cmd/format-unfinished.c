@@ -9,6 +9,7 @@
 #include "pxenc/resolve.h"
 #include "pxenc/seal.h"
 #include "pxenc/unfinished.h"
+#include "secret-use.h"
 
 enum px_status px_format_forget(struct px_session *session, const char *path)
 {
@@ -21,15 +22,22 @@ enum px_status px_format_forget(struct px_session *session, const char *path)
 	return st ? st : px_store_delete(session->store, path);
 }
 
-/* Whoever can write to the disk can mark it: the proof tells whether the key is the mark's. */
+/*
+ * Whoever can write to the disk can mark it. The proof tells whether the key is the mark's; but a
+ * mark can be an old one of a format that was completed since, perhaps on another disk.
+ */
 static enum px_status delete_if_proved(struct px_session *session, const char *device,
 				       const char *path, const struct px_unfinished *unfinished,
 				       const struct px_secret *kept)
 {
 	int r = px_seal_check_proof(unfinished->proof, unfinished->uuid, kept);
+	bool stays = false;
+	enum px_status st;
 
-	if (r == 0)
-		return px_store_delete(session->store, path);
+	if (r == 0) {
+		st = px_secret_stays(session, NULL, path, device, &stays);
+		return st || stays ? st : px_store_delete(session->store, path);
+	}
 	if (r != -EBADMSG)
 		return px_fail(PX_KERNEL, "%s: its mark cannot be checked: %s", device,
 			       strerror(-r));

@@ -10,7 +10,8 @@
 /* Deletes what lies at a path, if anything does. */
 enum px_status px_format_forget(struct px_session *session, const char *path) PX_MUST_CHECK;
 
-/* Deletes the key that an interrupted format of this device made, and no other's. */
+/* Deletes the key that an interrupted format of this device made, and no other's; nor one that
+ * another device of this machine has. device: without links. */
 enum px_status px_format_clear(struct px_session *session, const char *device) PX_MUST_CHECK;
 
 #endif

@@ -151,24 +151,25 @@ static enum px_status check_persist(const struct px_config *config)
 	return PX_OK;
 }
 
-static enum px_status log_in(const struct px_config *config, const struct arguments *args)
+static enum px_status log_in(const struct px_config *config, const struct arguments *args,
+			     int64_t deadline)
 {
 	px_auto(store) struct px_store *store = NULL;
 	enum px_status st;
 
-	st = px_store_new(config, px_deadline_in(config->timeout), &store);
+	st = px_store_new(config, deadline, &store);
 	return st ? st
 		  : px_store_login(store, &args->account,
 				   args->base_path ? config->base_path : NULL);
 }
 
 /* The login has worked: from here on a failure is that of the keeping alone. */
-static enum px_status persist(const struct arguments *args)
+static enum px_status persist(const struct arguments *args, int64_t deadline)
 {
 	enum px_status st;
 	bool tpm2;
 
-	st = px_persist_save(&args->account, args->base_path, &tpm2);
+	st = px_persist_save(&args->account, args->base_path, deadline, &tpm2);
 	if (st)
 		return st;
 	printf("the login is kept in '%s', encrypted with %s\n", px_place_credstore_encrypted(),
@@ -183,17 +184,19 @@ static enum px_status login(struct arguments *args)
 {
 	px_auto(config) struct px_config *config = NULL;
 	enum px_status st;
+	int64_t deadline;
 
 	st = load_config(args, &config);
 	if (!st && args->persist)
 		st = check_persist(config);
 	if (!st)
 		st = get_account(args);
-	if (!st)
-		st = log_in(config, args);
-	if (!st && args->persist)
-		st = persist(args);
-	return st;
+	if (st)
+		return st;
+	/* A person types as long as it takes. */
+	deadline = px_deadline_in(config->timeout);
+	st = log_in(config, args, deadline);
+	return st || !args->persist ? st : persist(args, deadline);
 }
 
 enum px_status px_cmd_login(int argc, char **argv)

@@ -9,6 +9,7 @@
 
 #include "pxenc/key.h"
 #include "pxenc/log.h"
+#include "pxenc/luks.h"
 
 #define FOLDER "volumes/"
 
@@ -39,10 +40,33 @@ enum px_status px_new_key_check(const struct px_new_key_args *args)
 	return PX_OK;
 }
 
-static enum px_status fetch(struct px_session *session, struct px_new_key *key)
+enum px_status px_new_key_check_path(const char *relative, const char *uuid)
+{
+	px_auto(free) char *owner = NULL;
+	const char *name = relative + strlen(FOLDER), *slash;
+
+	if (strncmp(relative, FOLDER, strlen(FOLDER)) != 0)
+		return PX_OK;
+	slash = strchr(name, '/');
+	owner = strndup(name, slash ? (size_t)(slash - name) : 0);
+	if (!owner)
+		return px_nomem();
+	if (!px_luks_is_uuid(owner) || (uuid && strcmp(owner, uuid) == 0))
+		return PX_OK;
+	return px_fail(PX_USAGE,
+		       "the secret '%s' belongs to volume %s alone, and goes when that is rotated "
+		       "or erased: name a secret with a path of its own (pxenc secrets create PATH "
+		       "--generate)",
+		       relative, owner);
+}
+
+static enum px_status fetch(struct px_session *session, const char *uuid, struct px_new_key *key)
 {
 	enum px_status st;
 
+	st = px_new_key_check_path(key->choice.relative, uuid);
+	if (st)
+		return st;
 	st = px_store_get(session->store, key->choice.path, PX_GET_PASSPHRASE, &key->key);
 	return st ? st : px_key_check_new(key->key, key->choice.path);
 }
@@ -117,7 +141,7 @@ enum px_status px_new_key_choose(struct px_session *session, const struct px_new
 	else if (!args->generate)
 		st = px_resolve_cluster(session->config, session->store, &ret_key->choice);
 	if (st == PX_OK)
-		return fetch(session, ret_key);
+		return fetch(session, uuid, ret_key);
 	if (st != PX_NO_SECRET)
 		return st;
 	if (args->cluster_key)

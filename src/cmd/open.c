@@ -10,7 +10,6 @@
 struct arguments {
 	struct px_options options;
 	bool test, all, json;
-	bool service;	/* content with a mapping that closes by itself */
 	char **devices; /* NULL-terminated; one, unless all */
 };
 
@@ -21,7 +20,7 @@ static enum px_status take_operands(int argc, char **argv, struct arguments *arg
 	if (args->all && args->options.name)
 		return px_fail(PX_USAGE, "one name= cannot be that of many: leave it out, or open "
 					 "the volume without --all");
-	if (args->all && args->service)
+	if (args->all && args->options.service)
 		return px_usage("open");
 	if (args->all)
 		return PX_OK;
@@ -46,7 +45,7 @@ static enum px_status parse(int argc, char **argv, struct arguments *args)
 		if (c == 't') {
 			args->test = true;
 		} else if (c == 's') {
-			args->service = args->options.takes_turns = true;
+			args->options.service = true;
 		} else if (c == 'a') {
 			args->all = true;
 		} else if (c == 'j') {
@@ -91,7 +90,8 @@ static enum px_status open_volume(const struct arguments *args)
 	if (args->test || unlocked.created)
 		return PX_OK;
 	px_note("%s was open already, as %s", device, unlocked.name);
-	return args->service ? PX_OK : px_open_check_stays(device, unlocked.name);
+	/* The unit is content with a mapping that closes by itself. */
+	return args->options.service ? PX_OK : px_open_check_stays(device, unlocked.name);
 }
 
 enum px_status px_cmd_open(int argc, char **argv)

@@ -35,9 +35,10 @@ static void look(void *arg, int in, int to)
 	snprintf(peek.cipher, sizeof(peek.cipher), "%s", px_luks_cipher(luks));
 	snprintf(peek.uuid, sizeof(peek.uuid), "%s", px_luks_uuid(luks));
 	snprintf(peek.secret, sizeof(peek.secret), "%s", token ? token->secret : "");
-	if (token && (token->next.secret || token->old.secret))
-		snprintf(peek.other, sizeof(peek.other), "%s",
-			 token->next.secret ? token->next.secret : token->old.secret);
+	snprintf(peek.next, sizeof(peek.next), "%s",
+		 token && token->next.secret ? token->next.secret : "");
+	snprintf(peek.old, sizeof(peek.old), "%s",
+		 token && token->old.secret ? token->old.secret : "");
 	snprintf(peek.store, sizeof(peek.store), "%s", token ? token->store : "");
 	peek.key_bits = px_luks_key_bits(luks);
 	peek.version = px_luks_version(luks);

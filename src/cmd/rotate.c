@@ -20,6 +20,7 @@ struct arguments {
 	const char *device;
 	struct px_new_key_args key;
 	bool keep_old, reencrypt, force, all;
+	const struct px_census *census; /* NULL: none was taken */
 };
 
 /* What is locked, loaded and fetched for one volume. */
@@ -117,7 +118,8 @@ static enum px_status fetch(const struct arguments *args, struct job *job)
 	job->rotation = (struct px_rotation){ .device = args->device,
 					      .luks = job->luks,
 					      .session = &job->session,
-					      .keep_old = args->keep_old };
+					      .keep_old = args->keep_old,
+					      .census = args->census };
 	st = px_unlock_key(job->luks, job->session.config, job->session.store, &options,
 			   &job->choice, &job->rotation.key);
 	return st ? st : px_luks_verify_seal(job->luks, job->rotation.key, true);
@@ -317,6 +319,16 @@ static enum px_status rotate_one(const char *device, const void *arg)
 	return rotate(&args);
 }
 
+/* The devices of the machine are looked at once, and not once for each volume. */
+static enum px_status rotate_all(char *const *devices, struct arguments *args)
+{
+	px_auto(census) struct px_census census = { 0 };
+	enum px_status st = px_census_take(&census);
+
+	args->census = &census;
+	return st ? st : px_rotate_all(devices, rotate_one, args);
+}
+
 enum px_status px_cmd_rotate(int argc, char **argv)
 {
 	struct arguments args = { 0 };
@@ -325,5 +337,5 @@ enum px_status px_cmd_rotate(int argc, char **argv)
 	st = parse(argc, argv, &args);
 	if (st)
 		return st;
-	return args.all ? px_rotate_all(argv + optind, rotate_one, &args) : rotate(&args);
+	return args.all ? rotate_all(argv + optind, &args) : rotate(&args);
 }

@@ -8,6 +8,7 @@
 #include "pxenc/key.h"
 #include "pxenc/log.h"
 #include "pxenc/seal.h"
+#include "secret-use.h"
 
 /* A secret of a path that the volume's LUKS2 token names; *ret_key is NULL when there is none. */
 static enum px_status fetch(struct px_rotation *rotation, const char *relative,
@@ -166,6 +167,20 @@ static bool is_to_go(const struct px_rotation *rotation, const struct px_token_o
 	return false;
 }
 
+/* A clone on this machine, which has the same uuid, may need it still. */
+static enum px_status check_unused(const struct px_rotation *rotation, const char *full, bool *goes)
+{
+	bool stays;
+	enum px_status st;
+
+	if (!*goes)
+		return PX_OK;
+	st = px_secret_stays(rotation->session, rotation->census, full,
+			     px_luks_device(rotation->luks), &stays);
+	*goes = !st && !stays;
+	return st;
+}
+
 /* After the commit: `key` is the volume's. */
 static enum px_status clean(struct px_rotation *rotation, const struct px_secret *key)
 {
@@ -179,7 +194,9 @@ static enum px_status clean(struct px_rotation *rotation, const struct px_secret
 	if (st)
 		return st;
 	goes = is_to_go(rotation, old, old_key, key);
-	st = destroy_old(rotation, old);
+	st = check_unused(rotation, choice.path, &goes);
+	if (!st)
+		st = destroy_old(rotation, old);
 	/* The header's backup must not need a key that is gone. */
 	if (!st && goes)
 		st = px_header_keep(rotation->session, rotation->luks, key);

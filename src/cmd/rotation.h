@@ -2,6 +2,7 @@
 #ifndef PXENC_CMD_ROTATION_H
 #define PXENC_CMD_ROTATION_H
 
+#include "census.h"
 #include "pxenc/luks.h"
 #include "pxenc/new-key.h"
 
@@ -14,7 +15,8 @@
  *   add      the new keyslot
  *   prove    the new key opens it
  *   commit   one write of the token: the new keyslot, secret and seal    "old"
- *   clean    the old keyslot is destroyed, then the old secret, if it was the volume's own
+ *   clean    the old keyslot is destroyed, then the old secret, if it was the volume's own, and no
+ *            other device of this machine has it
  *
  * What was interrupted before the commit is gone on with or undone, after it finished. A keyslot
  * is only destroyed when it is known to be ours, by its key or its salt: somebody may have put one
@@ -26,7 +28,8 @@ struct px_rotation {
 	struct px_session *session;
 	struct px_secret *key; /* that opens the volume now, its seal verified */
 	struct px_secret *volume_key;
-	bool keep_old; /* the old secret stays in the store, for snapshots */
+	bool keep_old;			/* the old secret stays in the store, for snapshots */
+	const struct px_census *census; /* of this machine's devices; NULL: none was taken */
 };
 
 /* Finishes or undoes what an interrupted rotation left. *ret_done: it was finished, so the volume

@@ -22,7 +22,8 @@
 struct search {
 	const struct px_config *config;
 	const char *full;
-	const char *except; /* a device that does not count; NULL: none */
+	const char *except; /* a device that does not count; NULL: none. Nor do old keys then */
+	const struct px_census *census;
 	struct px_mapping *mappings;
 	size_t mapping_count;
 	char **users;
@@ -116,6 +117,23 @@ static bool is_own_key(const struct search *search, const struct px_mapping *map
 	return px_new_key_is_own(relative, uuid);
 }
 
+static bool is_named(const struct search *search, const struct px_peek *peek)
+{
+	return is_it(search, peek->secret) || is_it(search, peek->next) ||
+	       (!search->except && is_it(search, peek->old));
+}
+
+static int peek_at(const struct search *search, const char *name, const char *device,
+		   struct px_peek *ret_peek)
+{
+	const struct px_seen *seen = search->census ? px_census_find(search->census, name) : NULL;
+
+	if (!seen || (seen->r == 0 && is_named(search, &seen->peek)))
+		return px_peek(device, ret_peek);
+	*ret_peek = seen->peek;
+	return seen->r;
+}
+
 static int look_at(struct search *search, const char *name)
 {
 	const struct px_mapping *mapping = mapping_of(search, name);
@@ -129,8 +147,8 @@ static int look_at(struct search *search, const char *name)
 	}
 	if (search->except && strcmp(device, search->except) == 0)
 		return 0;
-	r = px_peek(device, &peek);
-	if (r == 0 && (is_it(search, peek.secret) || is_it(search, peek.other)))
+	r = peek_at(search, name, device, &peek);
+	if (r == 0 && is_named(search, &peek))
 		return add_user(search, device, mapping);
 	if (r < 0 && mapping && is_own_key(search, mapping))
 		return add_user(search, device, mapping);
@@ -149,22 +167,18 @@ static int look_at_all(struct search *search)
 	return r;
 }
 
-static enum px_status find_users(const struct px_config *config, const char *full,
-				 const char *except, char **ret_users)
+static enum px_status find_users(struct search *search, char **ret_users)
 {
-	__attribute__((cleanup(search_cleanup))) struct search search = { .config = config,
-									  .full = full,
-									  .except = except };
-	int r = look_at_all(&search);
+	int r = look_at_all(search);
 
 	if (r == -ENOMEM)
 		return px_nomem();
 	if (r < 0)
 		return px_fail(PX_KERNEL, "cannot look for the volumes of this machine: %s",
 			       strerror(-r));
-	if (!search.users)
+	if (!search->users)
 		return PX_OK;
-	*ret_users = px_strv_join(search.users, ", ");
+	*ret_users = px_strv_join(search->users, ", ");
 	return *ret_users ? PX_OK : px_nomem();
 }
 
@@ -182,13 +196,15 @@ static enum px_status is_cluster_key(const struct px_session *session, const cha
 
 enum px_status px_secret_use(const struct px_session *session, const char *full, char **ret_use)
 {
+	__attribute__((cleanup(search_cleanup))) struct search search = { .config = session->config,
+									  .full = full };
 	const char *relative = below_base(session->config, full);
 	px_auto(free) char *users = NULL;
 	enum px_status st;
 	bool cluster = false;
 	int n;
 
-	st = find_users(session->config, full, NULL, &users);
+	st = find_users(&search, &users);
 	if (!st)
 		st = is_cluster_key(session, full, &cluster);
 	if (st)
@@ -212,10 +228,22 @@ enum px_status px_secret_use(const struct px_session *session, const char *full,
 	return PX_OK;
 }
 
-enum px_status px_secret_other_users(const struct px_session *session, const char *full,
-				     const char *device, char **ret_users)
+enum px_status px_secret_stays(const struct px_session *session, const struct px_census *census,
+			       const char *full, const char *device, bool *ret_stays)
 {
-	return find_users(session->config, full, device, ret_users);
+	__attribute__((cleanup(search_cleanup))) struct search search = {
+		.config = session->config, .full = full, .except = device, .census = census
+	};
+	px_auto(free) char *users = NULL;
+	enum px_status st;
+
+	st = find_users(&search, &users);
+	if (st)
+		return st;
+	if (users)
+		px_warn("the secret '%s' stays: it is the key of %s, too", full, users);
+	*ret_stays = users != NULL;
+	return PX_OK;
 }
 
 enum px_status px_secret_confirm(const char *doing, const char *path)

@@ -2,6 +2,7 @@
 #ifndef PXENC_CMD_SECRET_USE_H
 #define PXENC_CMD_SECRET_USE_H
 
+#include "census.h"
 #include "pxenc/session.h"
 
 /*
@@ -16,10 +17,16 @@
 enum px_status px_secret_use(const struct px_session *session, const char *full,
 			     char **ret_use) PX_MUST_CHECK;
 
-/* The volumes of this machine whose LUKS2 token names a secret, but for the one on device (without
- * links): "/dev/sdb (mounted at /data), /dev/sdc"; NULL: none. PX_KERNEL, PX_NOMEM. */
-enum px_status px_secret_other_users(const struct px_session *session, const char *full,
-				     const char *device, char **ret_users) PX_MUST_CHECK;
+/*
+ * Before a secret is deleted since a device has no more use for it: whether another device of this
+ * machine than that one (without links) has it for its key, as a clone may, or does not answer;
+ * which one is said. A key that a device had before its own does not count: it opens without it,
+ * and it may be the same disk by another path. census: what was seen a while ago, of which nothing
+ * is looked at anew but what had this secret, and what was not there then; NULL: all is. PX_KERNEL,
+ * PX_NOMEM.
+ */
+enum px_status px_secret_stays(const struct px_session *session, const struct px_census *census,
+			       const char *full, const char *device, bool *ret_stays) PX_MUST_CHECK;
 
 /* Asks whether to do this ("this deletes") to a secret, with what px_secret_use says of it. PX_OK
  * without a question where that is nothing. PX_DECLINED. */

@@ -165,6 +165,15 @@ static CURLcode set_trust(CURL *curl, const struct px_secret *ca)
 	return c ? c : curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &blob);
 }
 
+/* HTTP/2 where TLS agrees on it. A libcurl that was built without it refuses, and speaks
+ * HTTP/1.1. */
+static CURLcode set_version(CURL *curl)
+{
+	CURLcode c = curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+
+	return c == CURLE_UNSUPPORTED_PROTOCOL ? CURLE_OK : c;
+}
+
 /* What holds for every question. */
 static CURLcode set_manners(CURL *curl, const struct px_peer *peer)
 {
@@ -175,7 +184,6 @@ static CURLcode set_manners(CURL *curl, const struct px_peer *peer)
 		{ CURLOPT_NOSIGNAL, 1 },
 		{ CURLOPT_FOLLOWLOCATION, 0 },
 		{ CURLOPT_NETRC, CURL_NETRC_IGNORED },
-		{ CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1 },
 		{ CURLOPT_HTTP09_ALLOWED, 0 },
 		{ CURLOPT_PATH_AS_IS, 1 },
 		{ CURLOPT_TCP_NODELAY, 1 },
@@ -186,6 +194,8 @@ static CURLcode set_manners(CURL *curl, const struct px_peer *peer)
 
 	for (i = 0; !c && i < sizeof(manners) / sizeof(manners[0]); i++)
 		c = curl_easy_setopt(curl, manners[i].option, manners[i].value);
+	if (!c)
+		c = set_version(curl);
 	if (!c)
 		c = curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	if (!c)
@@ -327,12 +337,11 @@ static CURLcode set_body(CURL *curl, const struct px_http_request *request)
 	return c ? c : curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
-static CURLcode set_times(CURL *curl, int timeout_ms)
+static CURLcode set_times(CURL *curl, int connect_ms, int timeout_ms)
 {
-	long connect_ms = timeout_ms < PX_CONNECT_MS ? timeout_ms : PX_CONNECT_MS;
 	CURLcode c = curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
 
-	return c ? c : curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
+	return c ? c : curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
 }
 
 static CURLcode set_request(struct px_http *http, const struct px_http_request *request,
@@ -457,6 +466,8 @@ static enum px_status explain(const struct px_http *http, const struct exchange 
 	case CURLE_GOT_NOTHING:
 	case CURLE_SEND_ERROR:
 	case CURLE_RECV_ERROR:
+	case CURLE_HTTP2:
+	case CURLE_HTTP2_STREAM:
 		return dropped(http, exchange, c, cause);
 	case CURLE_SSL_CONNECT_ERROR:
 		if (was_cut_off(http))
@@ -477,7 +488,7 @@ static enum px_status explain(const struct px_http *http, const struct exchange 
 }
 
 enum px_status px_http_ask(struct px_http *http, const struct px_http_request *request,
-			   int timeout_ms, struct px_http_answer *ret_answer,
+			   int connect_ms, int timeout_ms, struct px_http_answer *ret_answer,
 			   struct px_cause *cause)
 {
 	__attribute__((cleanup(headers_cleanup))) struct curl_slist *headers = NULL;
@@ -490,7 +501,7 @@ enum px_status px_http_ask(struct px_http *http, const struct px_http_request *r
 		return px_cause_nomem(cause);
 	c = set_request(http, request, headers, &exchange);
 	if (!c)
-		c = set_times(http->curl, timeout_ms);
+		c = set_times(http->curl, connect_ms, timeout_ms);
 	if (!c)
 		c = curl_easy_perform(http->curl);
 	read_answer(http->curl, ret_answer);

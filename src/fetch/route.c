@@ -29,6 +29,7 @@ struct endpoint {
 	char address[INET6_ADDRSTRLEN];
 	struct px_http *http; /* NULL until it is asked first */
 	unsigned int pass;    /* when it was asked last */
+	int connect_ms;	      /* what it is given to connect */
 	int64_t dead_until;   /* it timed out: not before this, if there is another */
 	int64_t not_before;   /* it said so (Retry-After) */
 };
@@ -112,7 +113,7 @@ static void add_endpoint(struct px_route *route, const struct site *site, const 
 
 	if (route->count == ENDPOINTS_MAX || is_known(route, site, address))
 		return;
-	*endpoint = (struct endpoint){ .site = site };
+	*endpoint = (struct endpoint){ .site = site, .connect_ms = PX_CONNECT_MS };
 	memcpy(endpoint->address, address, strnlen(address, sizeof(endpoint->address) - 1));
 	route->count++;
 }
@@ -200,6 +201,16 @@ static enum px_status connect_to(struct px_route *route, struct endpoint *endpoi
 	return PX_OK;
 }
 
+/* It took this long to fail before the question was sent. What it was given stays doubled when it
+ * answers at last: it is as far away for the next connection. */
+static void count_timeout(struct endpoint *endpoint, int64_t ms)
+{
+	if (ms >= PX_CONNECT_MS / 2)
+		endpoint->dead_until = px_now_ms() + DEAD_MS;
+	if (ms >= endpoint->connect_ms && endpoint->connect_ms < PX_CONNECT_MAX_MS)
+		endpoint->connect_ms *= 2;
+}
+
 static enum px_status ask(struct px_route *route, struct endpoint *endpoint,
 			  const struct px_http_request *request, struct px_http_answer *answer,
 			  struct px_cause *cause)
@@ -213,11 +224,12 @@ static enum px_status ask(struct px_route *route, struct endpoint *endpoint,
 		return st;
 	px_listener_note(route->listener, PX_NOTE_DOING, "%s at %s (%s)", request->doing,
 			 endpoint->site->url, endpoint->address);
-	st = px_http_ask(endpoint->http, request, attempt_ms(route), answer, cause);
+	st = px_http_ask(endpoint->http, request, endpoint->connect_ms, attempt_ms(route), answer,
+			 cause);
 	if (answer->connect_us)
 		note_time(route, "connect and TLS", endpoint->address, answer->connect_us);
-	if (st == PX_UNREACHABLE && !answer->sent && px_now_ms() - since >= PX_CONNECT_MS / 2)
-		endpoint->dead_until = px_now_ms() + DEAD_MS;
+	if (st == PX_UNREACHABLE && !answer->sent)
+		count_timeout(endpoint, px_now_ms() - since);
 	if (st == PX_OK && !is_worth_having(answer))
 		st = put_off(endpoint, request, answer, cause);
 	if (st == PX_OK) {

@@ -1,33 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-#include "pxenc/acs.h"
-
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <time.h>
 
-#include "pxenc/clock.h"
-#include "pxenc/frame.h"
+#include "acs-private.h"
 
-#define DIGEST_SIZE 32
 #define LIFETIME_MAX (5 * 86400) /* DC/OS's own */
-#define LOCK_STEP_MS 20
-
-struct px_acs_cache {
-	int dir;
-	int lock;
-	uint8_t cluster[DIGEST_SIZE];
-};
-
-/* The name of a file: 64 hex digits and an ending of at most 8. */
-struct name {
-	char text[2 * DIGEST_SIZE + 9];
-};
 
 bool px_acs_is_token(const struct px_secret *token)
 {
@@ -48,144 +28,6 @@ void px_acs_clear(struct px_acs *acs)
 	*acs = (struct px_acs){ .token = NULL };
 }
 
-/* A directory that nobody else can look into or write to. The descriptor, or -errno. */
-static int open_private_dir(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st;
-
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) == 0 && st.st_uid == geteuid() && !(st.st_mode & (S_IRWXG | S_IRWXO)))
-		return fd;
-	close(fd);
-	return -EPERM;
-}
-
-static bool digest_sized(EVP_MD_CTX *md, const void *data, size_t len)
-{
-	const uint64_t size = len;
-
-	return EVP_DigestUpdate(md, &size, sizeof(size)) == 1 &&
-	       (!len || EVP_DigestUpdate(md, data, len) == 1);
-}
-
-/* Each part with its length before it, so that no two lists of parts look the same. */
-static int digest_cluster(char *const *urls, const void *ca, size_t ca_len,
-			  uint8_t digest[DIGEST_SIZE])
-{
-	EVP_MD_CTX *md = EVP_MD_CTX_new();
-	bool fine = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
-
-	for (; fine && *urls; urls++)
-		fine = digest_sized(md, *urls, strlen(*urls));
-	/* No URL is empty: this tells where they end. */
-	fine = fine && digest_sized(md, "", 0) && digest_sized(md, ca, ca_len) &&
-	       EVP_DigestFinal_ex(md, digest, NULL) == 1;
-	EVP_MD_CTX_free(md);
-	return fine ? 0 : -ENOMEM;
-}
-
-static void hex_name(const uint8_t digest[DIGEST_SIZE], const char *ending, struct name *name)
-{
-	size_t i;
-
-	for (i = 0; i < DIGEST_SIZE; i++)
-		snprintf(name->text + 2 * i, 3, "%02x", digest[i]);
-	snprintf(name->text + 2 * i, sizeof(name->text) - 2 * i, "%s", ending);
-}
-
-static int name_of(const struct px_acs_cache *cache, const char *user, const char *ending,
-		   struct name *name)
-{
-	uint8_t digest[DIGEST_SIZE];
-	EVP_MD_CTX *md = EVP_MD_CTX_new();
-	bool fine;
-
-	fine = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
-	       digest_sized(md, cache->cluster, DIGEST_SIZE) &&
-	       digest_sized(md, user, strlen(user)) && EVP_DigestFinal_ex(md, digest, NULL) == 1;
-	EVP_MD_CTX_free(md);
-	if (!fine)
-		return -ENOMEM;
-	hex_name(digest, ending, name);
-	return 0;
-}
-
-int px_acs_cache_open(const char *dir, char *const *urls, const void *ca, size_t ca_len,
-		      struct px_acs_cache **ret_cache)
-{
-	px_auto(acs_cache) struct px_acs_cache *cache = calloc(1, sizeof(*cache));
-	int r;
-
-	if (!cache)
-		return -ENOMEM;
-	cache->lock = cache->dir = -1;
-	if (!dir)
-		return -ENOENT;
-	r = digest_cluster(urls, ca, ca_len, cache->cluster);
-	if (r < 0)
-		return r;
-	if (mkdir(dir, S_IRWXU) < 0 && errno != EEXIST)
-		return -errno;
-	cache->dir = open_private_dir(dir);
-	if (cache->dir < 0)
-		return cache->dir;
-	*ret_cache = px_steal(&cache);
-	return 0;
-}
-
-static int open_private_file(const struct px_acs_cache *cache, const char *name)
-{
-	int fd = openat(cache->dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-	struct stat st;
-
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
-	    !(st.st_mode & (S_IRWXG | S_IRWXO)))
-		return fd;
-	close(fd);
-	return -EPERM;
-}
-
-static int read_file(const struct px_acs_cache *cache, const char *name, enum px_frame_type type,
-		     struct px_frame *ret_frame)
-{
-	px_auto(fd) int fd = open_private_file(cache, name);
-	int r;
-
-	if (fd < 0)
-		return fd;
-	r = px_frame_read(fd, PX_FOREVER, ret_frame);
-	if (r < 0)
-		return r == -ENODATA ? -EBADMSG : r;
-	return ret_frame->type == type ? 0 : -EBADMSG;
-}
-
-/* Readers see the old file or the new one. Callers hold the cluster's lock, so a name of its own
- * for the cluster and user is enough. */
-static int write_file(const struct px_acs_cache *cache, const char *name,
-		      const struct px_frame *frame)
-{
-	px_auto(fd) int fd = -1;
-	struct name temporary;
-	int r;
-
-	snprintf(temporary.text, sizeof(temporary.text), "%.*s.new", 2 * DIGEST_SIZE, name);
-	unlinkat(cache->dir, temporary.text, 0);
-	fd = openat(cache->dir, temporary.text,
-		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
-	if (fd < 0)
-		return -errno;
-	r = px_frame_write(fd, frame, PX_FOREVER);
-	if (r == 0 && renameat(cache->dir, temporary.text, cache->dir, name) < 0)
-		r = -errno;
-	if (r < 0)
-		unlinkat(cache->dir, temporary.text, 0);
-	return r;
-}
-
 static int check_cluster(const struct px_acs_cache *cache, const struct px_frame *frame)
 {
 	struct px_field field;
@@ -194,7 +36,7 @@ static int check_cluster(const struct px_acs_cache *cache, const struct px_frame
 	r = px_frame_get(frame, PX_FIELD_CLUSTER, &field);
 	if (r < 0)
 		return r;
-	return field.len == DIGEST_SIZE && memcmp(field.data, cache->cluster, DIGEST_SIZE) == 0
+	return field.len == PX_ACS_DIGEST && memcmp(field.data, cache->cluster, PX_ACS_DIGEST) == 0
 		       ? 0
 		       : -EBADMSG;
 }
@@ -218,18 +60,18 @@ static int parse_acs(const struct px_frame *frame, struct px_acs *acs)
 	return r == -ENOENT ? 0 : r;
 }
 
-int px_acs_load(const struct px_acs_cache *cache, const char *user, struct px_acs *ret_acs)
+int px_acs_load(const struct px_acs_cache *cache, const char *owner, struct px_acs *ret_acs)
 {
 	px_auto(frame) struct px_frame frame = { .payload = NULL };
 	px_auto(acs) struct px_acs acs = { .token = NULL };
-	struct name name;
+	struct px_acs_name name;
 	int r;
 
 	if (!cache)
 		return -ENOENT;
-	r = name_of(cache, user, ".acs", &name);
+	r = px_acs_name(cache, owner, ".acs", &name);
 	if (r == 0)
-		r = read_file(cache, name.text, PX_FRAME_CACHED, &frame);
+		r = px_acs_read(cache, name.text, PX_FRAME_CACHED, &frame);
 	if (r == 0)
 		r = check_cluster(cache, &frame);
 	if (r == 0)
@@ -257,12 +99,12 @@ static int format_acs(const struct px_acs_cache *cache, const struct px_acs *acs
 	int r;
 
 	r = px_frame_new(PX_FRAME_CACHED, 0,
-			 PX_FIELD_SIZE(DIGEST_SIZE) + PX_FIELD_SIZE(strlen(acs->uid)) +
+			 PX_FIELD_SIZE(PX_ACS_DIGEST) + PX_FIELD_SIZE(strlen(acs->uid)) +
 				 PX_FIELD_SIZE(base_len) +
 				 PX_FIELD_SIZE(px_secret_len(acs->token)) + PX_FIELD_NUMBER_SIZE,
 			 frame);
 	if (r == 0)
-		r = px_frame_add(frame, PX_FIELD_CLUSTER, cache->cluster, DIGEST_SIZE);
+		r = px_frame_add(frame, PX_FIELD_CLUSTER, cache->cluster, PX_ACS_DIGEST);
 	if (r == 0)
 		r = px_frame_add_text(frame, PX_FIELD_UID, acs->uid);
 	if (r == 0 && acs->base_path)
@@ -274,36 +116,23 @@ static int format_acs(const struct px_acs_cache *cache, const struct px_acs *acs
 	return r;
 }
 
-int px_acs_save(const struct px_acs_cache *cache, const char *user, const struct px_acs *acs)
+int px_acs_save(const struct px_acs_cache *cache, const char *owner, const struct px_acs *acs)
 {
 	px_auto(frame) struct px_frame frame = { .payload = NULL };
-	struct name name;
+	struct px_acs_name name;
 	int r;
 
 	if (!cache)
 		return 0;
-	r = name_of(cache, user, ".acs", &name);
+	r = px_acs_name(cache, owner, ".acs", &name);
 	if (r == 0)
 		r = format_acs(cache, acs, &frame);
-	return r < 0 ? r : write_file(cache, name.text, &frame);
+	return r < 0 ? r : px_acs_write(cache, name.text, &frame);
 }
 
-static int drop(const struct px_acs_cache *cache, const char *user, const char *ending)
+int px_acs_drop(const struct px_acs_cache *cache, const char *owner)
 {
-	struct name name;
-	int r;
-
-	if (!cache)
-		return -ENOENT;
-	r = name_of(cache, user, ending, &name);
-	if (r == 0 && unlinkat(cache->dir, name.text, 0) < 0)
-		r = -errno;
-	return r;
-}
-
-int px_acs_drop(const struct px_acs_cache *cache, const char *user)
-{
-	return drop(cache, user, ".acs");
+	return px_acs_remove(cache, owner, ".acs");
 }
 
 /* A file that cannot be read as a token of another cluster goes too: it is of no use. */
@@ -314,7 +143,7 @@ static bool is_ours(const struct px_acs_cache *cache, const char *name)
 
 	if (!ending || strcmp(ending, ".acs") != 0)
 		return false;
-	return read_file(cache, name, PX_FRAME_CACHED, &frame) == 0 &&
+	return px_acs_read(cache, name, PX_FRAME_CACHED, &frame) == 0 &&
 	       check_cluster(cache, &frame) == 0;
 }
 
@@ -349,109 +178,4 @@ int px_acs_drop_all(const struct px_acs_cache *cache, bool *ret_any)
 	}
 	*ret_any = any;
 	return 0;
-}
-
-/* flock(2) knows no deadline: it is asked again and again. */
-static int lock_by(int fd, int64_t deadline)
-{
-	static const struct timespec step = { 0, LOCK_STEP_MS * 1000000L };
-
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return -errno;
-		if (px_deadline_left(deadline) == 0)
-			return -ETIMEDOUT;
-		nanosleep(&step, NULL);
-	}
-	return 0;
-}
-
-int px_acs_lock(struct px_acs_cache *cache, int64_t deadline)
-{
-	px_auto(fd) int fd = -1;
-	struct name name;
-	int r;
-
-	if (!cache || cache->lock >= 0)
-		return 0;
-	hex_name(cache->cluster, ".lock", &name);
-	fd = openat(cache->dir, name.text, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
-		    S_IRUSR | S_IWUSR);
-	if (fd < 0)
-		return -errno;
-	r = lock_by(fd, deadline);
-	if (r < 0)
-		return r;
-	cache->lock = fd;
-	fd = -1;
-	return 0;
-}
-
-void px_acs_unlock(struct px_acs_cache *cache)
-{
-	if (!cache || cache->lock < 0)
-		return;
-	close(cache->lock);
-	cache->lock = -1;
-}
-
-int px_acs_refuse(const struct px_acs_cache *cache, const char *user, const void *source,
-		  size_t len)
-{
-	px_auto(frame) struct px_frame frame = { .payload = NULL };
-	struct name name;
-	int r;
-
-	if (!cache)
-		return 0;
-	r = name_of(cache, user, ".refused", &name);
-	if (r == 0)
-		r = px_frame_new(PX_FRAME_REFUSED, 0, PX_FIELD_SIZE(len) + PX_FIELD_NUMBER_SIZE,
-				 &frame);
-	if (r == 0)
-		r = px_frame_add(&frame, PX_FIELD_SOURCE, source, len);
-	if (r == 0)
-		r = px_frame_add_number(&frame, PX_FIELD_TIME, (uint64_t)px_now_ms());
-	return r < 0 ? r : write_file(cache, name.text, &frame);
-}
-
-static int refused_until(const struct px_frame *frame, const void *source, size_t len)
-{
-	struct px_field field;
-	int64_t age;
-	uint64_t when;
-
-	if (px_frame_get(frame, PX_FIELD_SOURCE, &field) < 0 ||
-	    px_frame_get_number(frame, PX_FIELD_TIME, &when) < 0 || field.len != len ||
-	    memcmp(field.data, source, len) != 0)
-		return 0;
-	age = px_now_ms() - (int64_t)when;
-	return age >= 0 && age < PX_ACS_REFUSED_MS ? (int)(PX_ACS_REFUSED_MS - age) : 0;
-}
-
-int px_acs_refused_ms(const struct px_acs_cache *cache, const char *user, const void *source,
-		      size_t len)
-{
-	px_auto(frame) struct px_frame frame = { .payload = NULL };
-	struct name name;
-
-	if (!cache || name_of(cache, user, ".refused", &name) < 0 ||
-	    read_file(cache, name.text, PX_FRAME_REFUSED, &frame) < 0)
-		return 0;
-	return refused_until(&frame, source, len);
-}
-
-void px_acs_pardon(const struct px_acs_cache *cache, const char *user)
-{
-	drop(cache, user, ".refused");
-}
-
-void px_acs_cache_free(struct px_acs_cache **cache)
-{
-	if (!cache || !*cache)
-		return;
-	px_fd_cleanup(&(*cache)->dir);
-	px_fd_cleanup(&(*cache)->lock);
-	free(*cache);
-	*cache = NULL;
 }

@@ -37,6 +37,7 @@ struct px_store {
 	struct px_acs_cache *cache; /* NULL: nothing is cached */
 	enum px_credentials which;  /* are in force when nobody logged in by hand */
 	char *uid;		    /* theirs; NULL: there are none, or they are encrypted */
+	char *owner;		    /* what their ACS token is kept under; NULL: there are none */
 	struct px_acs shown;	    /* the ACS token that pxenc-fetch has */
 	bool shown_session;	    /* and it is that of a login by hand */
 	enum px_login_state login;

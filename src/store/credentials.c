@@ -2,8 +2,9 @@
 #include "pxenc/credentials.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
+#include "pxenc/acs.h"
+#include "pxenc/clock.h"
 #include "pxenc/file.h"
 #include "pxenc/frame.h"
 #include "pxenc/log.h"
@@ -79,29 +80,10 @@ static enum px_status read_service(const struct px_config *config, struct px_acc
 				       ret_account);
 }
 
-static enum px_status service_uid(const struct px_config *config, char **ret_uid)
+static enum px_status user_uid(const struct px_config *config, char **ret_uid)
 {
-	px_auto(account) struct px_account account = { .uid = NULL };
-	enum px_status st;
-
-	st = read_service(config, &account);
-	if (!st)
-		*ret_uid = px_steal(&account.uid);
-	return st;
-}
-
-enum px_status px_login_uid(const struct px_config *config, char **ret_uid)
-{
-	switch (px_credentials_which(config)) {
-	case PX_CREDENTIALS_SERVICE:
-		return service_uid(config, ret_uid);
-	case PX_CREDENTIALS_KEPT:
-		*ret_uid = NULL;
-		return PX_OK;
-	default:
-		return config->username_file ? read_uid(config->username_file, ret_uid)
-					     : uid_from_environment(ret_uid);
-	}
+	return config->username_file ? read_uid(config->username_file, ret_uid)
+				     : uid_from_environment(ret_uid);
 }
 
 static enum px_status read_password(const struct px_config *config, struct px_secret **ret_password)
@@ -124,7 +106,7 @@ static enum px_status read_user(const struct px_config *config, struct px_accoun
 	px_auto(account) struct px_account account = { .uid = NULL };
 	enum px_status st;
 
-	st = px_login_uid(config, &account.uid);
+	st = user_uid(config, &account.uid);
 	if (!st && !account.uid)
 		st = px_fail(PX_USAGE,
 			     "there is a password but no user name: set "
@@ -151,35 +133,58 @@ enum px_status px_login_account(const struct px_config *config, int64_t deadline
 	}
 }
 
-static const char *source_file(const struct px_config *config)
+static enum px_status make_owner(const char *uid, const void *proof, size_t len, char **ret_owner)
 {
-	switch (px_credentials_which(config)) {
-	case PX_CREDENTIALS_SERVICE:
-		return config->service_account_file;
-	case PX_CREDENTIALS_KEPT:
-		return px_persist_file();
-	default:
-		return config->password_file;
-	}
+	return px_acs_owner(uid, proof, len, ret_owner) < 0 ? px_nomem() : PX_OK;
 }
 
-/* A password in the environment changes with its process's parent; it has no identity of its
- * own, and nothing derived from the password is written down. */
-size_t px_login_source(const struct px_config *config, uint8_t source[PX_LOGIN_SOURCE_MAX])
+static enum px_status account_owner(struct px_account *account, char **ret_uid, char **ret_owner)
 {
-	const char *file = source_file(config);
-	struct stat st;
-	uint64_t identity[7];
+	const struct px_secret *proof =
+		account->private_key ? account->private_key : account->password;
+	const void *bytes = proof ? px_secret_bytes(proof) : NULL;
+	enum px_status st;
 
-	if (!file || stat(file, &st) < 0)
-		return 0;
-	identity[0] = st.st_dev;
-	identity[1] = st.st_ino;
-	identity[2] = (uint64_t)st.st_size;
-	identity[3] = (uint64_t)st.st_mtim.tv_sec;
-	identity[4] = (uint64_t)st.st_mtim.tv_nsec;
-	identity[5] = (uint64_t)st.st_ctim.tv_sec;
-	identity[6] = (uint64_t)st.st_ctim.tv_nsec;
-	memcpy(source, identity, sizeof(identity));
-	return sizeof(identity);
+	st = make_owner(account->uid, bytes, proof ? px_secret_len(proof) : 0, ret_owner);
+	if (!st)
+		*ret_uid = px_steal(&account->uid);
+	return st;
+}
+
+/* That there is a name and no password is said when a login is wanted: a login by hand may serve.
+ */
+static enum px_status user_owner(const struct px_config *config, char **ret_uid, char **ret_owner)
+{
+	px_auto(account) struct px_account account = { .uid = NULL };
+	enum px_status st;
+
+	st = user_uid(config, &account.uid);
+	if (!st && account.uid && (config->password_file || hidden_password))
+		st = read_password(config, &account.password);
+	return st || !account.uid ? st : account_owner(&account, ret_uid, ret_owner);
+}
+
+static enum px_status ciphertext_owner(char **ret_owner)
+{
+	px_auto(free) char *ciphertext = NULL;
+	enum px_status st;
+	size_t len;
+
+	st = px_persist_read(&ciphertext, &len);
+	return st ? st : make_owner("", ciphertext, len, ret_owner);
+}
+
+enum px_status px_login_owner(const struct px_config *config, char **ret_uid, char **ret_owner)
+{
+	enum px_credentials which = px_credentials_which(config);
+	px_auto(account) struct px_account account = { .uid = NULL };
+	enum px_status st;
+
+	*ret_uid = *ret_owner = NULL;
+	if (which == PX_CREDENTIALS_USER || which == PX_CREDENTIALS_VARIABLE)
+		return user_owner(config, ret_uid, ret_owner);
+	if (which == PX_CREDENTIALS_KEPT && !px_persist_is_handed())
+		return ciphertext_owner(ret_owner);
+	st = px_login_account(config, PX_FOREVER, &account);
+	return st ? st : account_owner(&account, ret_uid, ret_owner);
 }

@@ -26,13 +26,8 @@ enum px_status px_login_prepare(struct px_store *store)
 	if (r < 0)
 		px_note("ACS tokens are not cached: %s", strerror(-r));
 	store->which = px_credentials_which(store->config);
-	return px_login_uid(store->config, &store->uid);
-}
-
-/* Whom the ACS token of a login that nobody did by hand is cached for; NULL: there is nobody. */
-static const char *cached_for(const struct px_store *store)
-{
-	return store->which == PX_CREDENTIALS_KEPT ? PX_ACS_KEPT : store->uid;
+	/* A login by hand is what mends credentials that are not fit. */
+	return store->hand ? PX_OK : px_login_owner(store->config, &store->uid, &store->owner);
 }
 
 /* Whether this is what pxenc-fetch was shown, and came back for more. */
@@ -42,14 +37,14 @@ static bool was_rejected(const struct px_store *store, const struct px_acs *acs)
 }
 
 /* A cached ACS token that was not rejected; one that was goes. */
-static bool find_cached(struct px_store *store, const char *user, struct px_acs *ret_acs)
+static bool find_cached(struct px_store *store, const char *owner, struct px_acs *ret_acs)
 {
 	px_auto(acs) struct px_acs acs = { .token = NULL };
 
-	if (px_acs_load(store->cache, user, &acs) < 0)
+	if (px_acs_load(store->cache, owner, &acs) < 0)
 		return false;
 	if (store->login != PX_LOGIN_IDLE && was_rejected(store, &acs)) {
-		px_acs_drop(store->cache, user);
+		px_acs_drop(store->cache, owner);
 		return false;
 	}
 	*ret_acs = acs;
@@ -60,12 +55,11 @@ static bool find_cached(struct px_store *store, const char *user, struct px_acs 
 /* Into store->shown; false: there is none. */
 static bool show_cached(struct px_store *store)
 {
-	const char *user = cached_for(store);
 	struct px_acs acs = { .token = NULL };
 	bool session;
 
 	session = find_cached(store, PX_ACS_SESSION, &acs);
-	if (!session && (!user || !find_cached(store, user, &acs)))
+	if (!session && (!store->owner || !find_cached(store, store->owner, &acs)))
 		return false;
 	px_acs_clear(&store->shown);
 	store->shown = acs;
@@ -189,19 +183,15 @@ static enum px_status refused_before(const struct px_store *store, int ms)
 static enum px_status log_in_as_configured(struct px_store *store)
 {
 	px_auto(account) struct px_account account = { .uid = NULL };
-	const char *user = cached_for(store);
-	uint8_t source[PX_LOGIN_SOURCE_MAX];
 	enum px_status st;
-	size_t len;
 	int ms;
 
-	if (!user)
+	if (!store->owner)
 		return px_fail(PX_UNAUTHENTICATED,
 			       "the store wants a login: log in: pxenc secrets dcos login, or set "
 			       "secret.dcos.username_file and password_file, or "
 			       "service_account_file, in the config");
-	len = px_login_source(store->config, source);
-	ms = px_acs_refused_ms(store->cache, user, source, len);
+	ms = px_acs_refused_ms(store->cache, store->owner);
 	if (ms > 0)
 		return refused_before(store, ms);
 	st = px_login_account(store->config, store->deadline, &account);
@@ -300,14 +290,10 @@ static int read_token(struct px_store *store, const struct px_frame *frame, stru
 /* An ACS token that cannot be kept still serves this run; that of a login by hand is for others. */
 static enum px_status keep(struct px_store *store, const struct px_acs *acs)
 {
-	const char *user = store->hand ? PX_ACS_SESSION : cached_for(store);
-	int r = px_acs_save(store->cache, user, acs);
+	int r = px_acs_save(store->cache, store->hand ? PX_ACS_SESSION : store->owner, acs);
 
-	px_acs_pardon(store->cache, user);
-	px_acs_pardon(store->cache, acs->uid);
-	/* Whatever login was kept, a newer one may take its place. */
-	if (store->hand)
-		px_acs_drop(store->cache, PX_ACS_KEPT);
+	if (!store->hand)
+		px_acs_pardon(store->cache, store->owner);
 	px_acs_unlock(store->cache);
 	if (r == 0)
 		return PX_OK;
@@ -341,15 +327,9 @@ enum px_status px_login_keep(struct px_store *store, const struct px_frame *toke
  * again. */
 void px_login_end(struct px_store *store, enum px_status status)
 {
-	const char *user = cached_for(store);
-	uint8_t source[PX_LOGIN_SOURCE_MAX];
-	size_t len;
-
-	if (status == PX_UNAUTHENTICATED && store->login == PX_LOGIN_SENT && !store->hand && user) {
-		len = px_login_source(store->config, source);
-		if (px_acs_refuse(store->cache, user, source, len) < 0)
-			px_note("the refused login cannot be remembered");
-	}
+	if (status == PX_UNAUTHENTICATED && store->login == PX_LOGIN_SENT && !store->hand &&
+	    px_acs_refuse(store->cache, store->owner) < 0)
+		px_note("the refused login cannot be remembered");
 	px_acs_unlock(store->cache);
 }
 
@@ -360,7 +340,7 @@ const char *px_login_advice(const struct px_store *store)
 		       "clock";
 	if (store->hand)
 		return "check the user name and the password";
-	return cached_for(store) ? how_to_mend(store) : "log in: pxenc secrets dcos login";
+	return store->owner ? how_to_mend(store) : "log in: pxenc secrets dcos login";
 }
 
 void px_login_clear(struct px_store *store)
@@ -368,5 +348,6 @@ void px_login_clear(struct px_store *store)
 	px_acs_clear(&store->shown);
 	px_acs_cache_free(&store->cache);
 	free(store->uid);
+	free(store->owner);
 	free(store->sent_uid);
 }

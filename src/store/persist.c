@@ -7,12 +7,12 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "pxenc/child.h"
 #include "pxenc/clock.h"
 #include "pxenc/file.h"
+#include "pxenc/flock.h"
 #include "pxenc/log.h"
 #include "pxenc/path.h"
 #include "pxenc/places.h"
@@ -42,6 +42,24 @@ const char *px_persist_file(void)
 
 	snprintf(path, sizeof(path), "%s/" LOGIN, dir ? dir : px_place_credstore_encrypted());
 	return access(path, R_OK) == 0 ? path : NULL;
+}
+
+bool px_persist_is_handed(void)
+{
+	return handed_dir() != NULL;
+}
+
+static enum px_status gone(void)
+{
+	return px_fail(PX_UNAUTHENTICATED,
+		       "the login that was kept is gone: log in: pxenc secrets dcos login");
+}
+
+enum px_status px_persist_read(char **ret_bytes, size_t *ret_len)
+{
+	const char *file = px_persist_file();
+
+	return file ? px_file_read(file, "login", CIPHERTEXT_MAX, ret_bytes, ret_len) : gone();
 }
 
 enum px_status px_persist_base_path(char **ret_base)
@@ -152,7 +170,7 @@ static enum px_status load_encrypted(const char *file, int64_t deadline,
 	size_t len;
 	int r;
 
-	st = px_file_read(file, "login", CIPHERTEXT_MAX, &ciphertext, &len);
+	st = px_persist_read(&ciphertext, &len);
 	if (st)
 		return st;
 	r = decrypt(ciphertext, len, deadline, ret_json);
@@ -167,8 +185,7 @@ enum px_status px_persist_load(int64_t deadline, struct px_account *ret_account)
 	enum px_status st;
 
 	if (!file)
-		return px_fail(PX_UNAUTHENTICATED, "the login that was kept is gone: log in: "
-						   "pxenc secrets dcos login");
+		return gone();
 	if (asprintf(&where, "the login in '%s'", file) < 0) {
 		where = NULL;
 		return px_nomem();
@@ -182,20 +199,22 @@ enum px_status px_persist_load(int64_t deadline, struct px_account *ret_account)
 
 /* A directory for credentials, made if it is missing, that nobody else may write to; locked, so
  * that two do not write at once. The descriptor, or -errno. */
-static int open_store(const char *path)
+static int open_store(const char *path, int64_t deadline)
 {
 	struct stat st;
-	int fd, r = 0;
+	int fd, r;
 
 	if (mkdir(path, S_IRWXU) < 0 && errno != EEXIST)
 		return -errno;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &st) < 0 || flock(fd, LOCK_EX) < 0)
+	if (fstat(fd, &st) < 0)
 		r = -errno;
 	else if (st.st_uid != geteuid() || st.st_mode & (S_IWGRP | S_IWOTH))
 		r = -EPERM;
+	else
+		r = px_flock_by(fd, deadline);
 	if (r == 0)
 		return fd;
 	close(fd);
@@ -231,9 +250,9 @@ static int remove_file(int dir, const char *name, bool *any)
 	return fsync(dir) < 0 ? -errno : 0;
 }
 
-static int store_base_path(const char *base_path)
+static int store_base_path(const char *base_path, int64_t deadline)
 {
-	px_auto(fd) int dir = open_store(px_place_credstore());
+	px_auto(fd) int dir = open_store(px_place_credstore(), deadline);
 	bool any;
 
 	if (dir < 0)
@@ -242,9 +261,9 @@ static int store_base_path(const char *base_path)
 			 : remove_file(dir, BASE_PATH, &any);
 }
 
-static int store_login(const struct px_secret *ciphertext)
+static int store_login(const struct px_secret *ciphertext, int64_t deadline)
 {
-	px_auto(fd) int dir = open_store(px_place_credstore_encrypted());
+	px_auto(fd) int dir = open_store(px_place_credstore_encrypted(), deadline);
 
 	if (dir < 0)
 		return dir;
@@ -259,6 +278,11 @@ static enum px_status not_stored(const char *dir, int r)
 			"the login worked but is not kept: others may write to '%s', or it is "
 			"another user's: chown root %s; chmod go-w %s",
 			dir, dir, dir);
+	if (r == -ETIMEDOUT)
+		return px_fail(PX_BUSY,
+			       "the login worked but is not kept: another program, perhaps another "
+			       "'login --persist', holds a lock on '%s': lslocks shows who",
+			       dir);
 	return px_fail(PX_KERNEL, "the login worked but is not kept in '%s': %s%s", dir,
 		       strerror(-r), r == -EACCES ? ": only root can keep a login" : "");
 }
@@ -328,7 +352,7 @@ static enum px_status make_ciphertext(const struct px_account *account,
 }
 
 enum px_status px_persist_save(const struct px_account *account, const char *base_path,
-			       bool *ret_tpm2)
+			       int64_t deadline, bool *ret_tpm2)
 {
 	px_auto(secret) struct px_secret *ciphertext = NULL;
 	enum px_status st;
@@ -337,10 +361,10 @@ enum px_status px_persist_save(const struct px_account *account, const char *bas
 	st = make_ciphertext(account, &ciphertext, ret_tpm2);
 	if (st)
 		return st;
-	r = store_base_path(base_path);
+	r = store_base_path(base_path, deadline);
 	if (r < 0)
 		return not_stored(px_place_credstore(), r);
-	r = store_login(ciphertext);
+	r = store_login(ciphertext, deadline);
 	return r < 0 ? not_stored(px_place_credstore_encrypted(), r) : PX_OK;
 }
 

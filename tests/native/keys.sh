@@ -228,6 +228,44 @@ rotate_interrupted() {
     check_equal 'and nothing is begun' "$(token "$IMAGE" | jq -c 'has("next")')" false
 }
 
+# What lies below volumes/UUID goes with that volume, so it locks no other.
+anothers_key() {
+    local owner own before
+    rm -f "$T_DIR/owner" "$IMAGE"
+    truncate -s 20M "$T_DIR/owner" "$IMAGE"
+    pxenc format "$T_DIR/owner" --generate >/dev/null
+    owner=$(uuid_of "$T_DIR/owner")
+    before=$(sha256sum <"$IMAGE")
+    fails_with 'format with another volume'"'"'s own key: status 1, with the volume and what to do' 1 \
+        "belongs to volume $owner alone.*secrets create" pxenc format "$IMAGE" --secret "volumes/$owner/1"
+    fails_with 'by its full path as well' 1 "belongs to volume $owner" pxenc format "$IMAGE" --secret "/pwx/volumes/$owner/1"
+    fails_with 'whatever lies there' 1 "belongs to volume $owner" pxenc format "$IMAGE" --secret "volumes/$owner/a/key"
+    check_equal 'and the device is as it was' "$(sha256sum <"$IMAGE")" "$before"
+    fails_with 'it is not made the cluster-wide key: status 1' 1 "belongs to volume $owner" \
+        pxenc secrets set-cluster-key --secret "volumes/$owner/1"
+    sed "s|\"dcos\":|\"cluster_secret_key\": \"volumes/$owner/1\", &|" "$PXENC_CONFIG" >"$T_DIR/shared.json"
+    chmod 600 "$T_DIR/shared.json"
+    pxenc secrets delete pxenc/cluster --force 2>/dev/null
+    fails_with 'nor does format take it from the config' 1 "belongs to volume $owner" \
+        env PXENC_CONFIG="$T_DIR/shared.json" pxenc format "$IMAGE" --cluster-key
+    luks_image "$IMAGE"
+    before=$(sha256sum <"$IMAGE")
+    fails_with 'nor enroll: status 1' 1 "belongs to volume $owner" \
+        pxenc enroll "$IMAGE" --secret "volumes/$owner/1" --key-file <(printf 'by hand')
+    check_equal 'and the volume is as it was' "$(sha256sum <"$IMAGE")" "$before"
+    rm -f "$IMAGE"
+    truncate -s 20M "$IMAGE"
+    pxenc format "$IMAGE" --generate >/dev/null
+    before=$(sha256sum <"$IMAGE")
+    fails_with 'nor rotate: status 1' 1 "belongs to volume $owner" pxenc rotate "$IMAGE" --secret "volumes/$owner/1"
+    check_equal 'and this volume is as it was' "$(sha256sum <"$IMAGE")" "$before"
+    own=volumes/$(uuid_of "$IMAGE")/7
+    pxenc secrets create "$own" --generate
+    check 'one at a path of its own is taken' pxenc rotate "$IMAGE" --secret "$own"
+    pxenc secrets create volumes/shared/1 --generate
+    check 'so is one in a folder that is no volume'"'"'s' pxenc rotate "$IMAGE" --secret volumes/shared/1
+}
+
 setup || exit 1
 printf 'by hand' | pxenc secrets create passphrase-by-hand --value-file -
 luks_image "$T_DIR/fresh"
@@ -236,6 +274,7 @@ enroll_interrupted
 recovery
 rotate
 reencrypt
+anothers_key
 move_all
 T_TIMEOUT=2
 rotate_interrupted

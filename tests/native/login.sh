@@ -126,6 +126,42 @@ refused() {
     dcosd_stop other
 }
 
+# hand_over UNIT USER PASSWORD: as LoadCredential=pxenc.login does; HANDED is the unit's folder.
+hand_over() {
+    HANDED=$T_DIR/handed/$1
+    rm -rf "$HANDED"
+    mkdir -p "$HANDED"
+    (umask 377 && jq -nc --arg u "$2" --arg p "$3" '{uid: $u, password: $p}' >"$HANDED/pxenc.login")
+}
+
+# in_unit COMMAND…: as the unit that was handed something last.
+in_unit() { CREDENTIALS_DIRECTORY=$HANDED "$@"; }
+
+# Each unit has a file of its own, and a new one at each start.
+refused_when_handed_over() {
+    local before unit
+    config
+    before=$(logins)
+    hand_over one u wrong
+    fails_with 'a login that is handed over and refused: status 7' 7 "'u' \(401\)" in_unit pxenc secrets get a
+    for unit in one two three; do
+        hand_over $unit u wrong
+        fails_with "unit $unit, with the same: status 7, and when it will be asked again" 7 \
+            "'u'.*not asked again for [0-9]+ s" in_unit pxenc secrets get a
+    done
+    check_equal 'four runs, one login' "$(logins)" $((before + 1))
+    hand_over four nobody pw
+    fails_with 'that is nothing to another user: status 8 for him' 8 'users grant nobody' in_unit pxenc secrets get a
+    hand_over two u "$PASSWORD"
+    check_equal 'a corrected password takes effect at once' "$(in_unit pxenc secrets get a 2>&1)" one
+    hand_over three u "$PASSWORD"
+    check_equal 'in another unit as well' "$(in_unit pxenc secrets get a 2>&1)" one
+    check_equal 'by the same login' "$(logins)" $((before + 3))
+    hand_over one u wrong
+    fails_with 'a unit with the wrong one is shown no ACS token of theirs' 7 'not asked again' in_unit pxenc secrets get a
+    check_not 'nothing of it is written down' grep -raF wrong "$RUN_DIR"
+}
+
 by_hand() {
     config
     check 'login --service-account' pxenc secrets dcos login --service-account "$SERVICE"
@@ -248,12 +284,13 @@ password_stays() {
 
 # As LoadCredentialEncrypted=pxenc.login would do for a unit.
 handed_over() {
-    mkdir -m 700 "$T_DIR/handed"
-    "$PXENC_TEST_SYSTEMD_CREDS" decrypt --name=pxenc.login "$ENCRYPTED" "$T_DIR/handed/pxenc.login" 2>/dev/null
-    chmod 400 "$T_DIR/handed/pxenc.login"
+    HANDED=$T_DIR/handed/kept
+    mkdir -p "$HANDED"
+    "$PXENC_TEST_SYSTEMD_CREDS" decrypt --name=pxenc.login "$ENCRYPTED" "$HANDED/pxenc.login" 2>/dev/null
+    chmod 400 "$HANDED/pxenc.login"
     restart
     check_equal 'a login that systemd hands over is used, and needs no decrypting' \
-        "$(CREDENTIALS_DIRECTORY=$T_DIR/handed PXENC_TEST_SYSTEMD_CREDS=/nowhere pxenc secrets get pwx/secrets/b 2>&1)" two
+        "$(in_unit env PXENC_TEST_SYSTEMD_CREDS=/nowhere pxenc secrets get pwx/secrets/b 2>&1)" two
 }
 
 precedence() {
@@ -294,6 +331,22 @@ forgotten() {
     check_not 'no file is made' test -e "$ENCRYPTED"
 }
 
+locked_out() {
+    local start=$SECONDS pid
+    T_TIMEOUT=3 config
+    flock "$PXENC_TEST_CREDSTORE_ENCRYPTED" sleep 60 &
+    pid=$!
+    wait_for 5 bash -c '! flock -n "$0" true' "$PXENC_TEST_CREDSTORE_ENCRYPTED"
+    fails_with 'a credential store that somebody has locked: status 5, naming it and how to find him' 5 \
+        "not kept: .*login --persist.*'$PXENC_TEST_CREDSTORE_ENCRYPTED': lslocks" login_u --persist
+    check 'by the deadline' test $((SECONDS - start)) -le 6
+    check_match 'lslocks shows him' "$(lslocks --noheadings -o PID,PATH -p $pid)" "^ *$pid .*/credstore.encrypted"
+    pkill -P $pid sleep
+    wait $pid
+    check 'let go, it takes a login' login_u --persist
+    config
+}
+
 kept_service() {
     check 'login --service-account --persist' pxenc secrets dcos login --service-account "$SERVICE" --persist
     mv "$SERVICE" "$SERVICE.moved"
@@ -314,6 +367,7 @@ by_config
 unfit_files
 endpoint
 refused
+refused_when_handed_over
 by_hand
 key_stays
 if can_persist; then
@@ -322,6 +376,7 @@ if can_persist; then
     handed_over
     precedence
     refused_when_kept
+    locked_out
     forgotten
     kept_service
 else

@@ -7,8 +7,8 @@ cd "$(dirname "$0")/../.." || exit 1
 T_DIR=$(mktemp -d)
 # shellcheck source=../lib.sh
 . tests/lib.sh
-HOLE=
-trap 'fill_hole; dcosd_stop main; dcosd_stop first; dcosd_stop second; rm -rf "$T_DIR"' EXIT
+HOLE='' FAR=''
+trap 'fill_hole; bring_near; dcosd_stop main; dcosd_stop first; dcosd_stop second; rm -rf "$T_DIR"' EXIT
 
 t_own_run_dir
 export PXENC_CONFIG=$T_DIR/config.json
@@ -68,6 +68,21 @@ fill_hole() {
     [ -z "$HOLE" ] || { kill "$HOLE" && wait "$HOLE"; } 2>/dev/null
     HOLE=
     rm -f "$T_DIR/hole"
+}
+
+# go_far NAME MS: a way to that server on which every byte takes so long, at FAR_PORT.
+go_far() {
+    local url=DCOSD_URL_$1
+    perl tests/tools/far.pl "${!url##*:}" "$2" >"$T_DIR/far" &
+    FAR=$!
+    wait_for 10 test -s "$T_DIR/far"
+    FAR_PORT=$(cat "$T_DIR/far")
+}
+
+bring_near() {
+    [ -z "$FAR" ] || { kill "$FAR" && wait "$FAR"; } 2>/dev/null
+    FAR=
+    rm -f "$T_DIR/far"
 }
 
 # What cannot get better by waiting ends at once, and is asked once.
@@ -144,6 +159,25 @@ dead_url() {
     config "\"$DCOSD_URL_main\""
 }
 
+# A server from which a connection takes more than 2 s, as by satellite.
+far_away() {
+    go_far main 1100
+    T_TIMEOUT=30 config "\"https://127.0.0.1:$FAR_PORT\""
+    START=$(now_ms)
+    check_equal 'a server that is far away is given more time, and answers' "$(pxenc secrets get a 2>"$T_DIR/err")" one
+    took 'after 2 s that were too few' 8600 15000
+    check_equal 'of which the run said one word' \
+        "$(wc -l <"$T_DIR/err"),$(grep -c 'waiting for the store: TLS handshake with .* timed out after 2' "$T_DIR/err")" 1,1
+    printf new | pxenc secrets create far --value-file - 2>"$T_DIR/err"
+    check_equal 'a create, which wants a new connection for each question, works as well' $? 0
+    T_TIMEOUT=30 config "[\"https://127.0.0.1:$FAR_PORT\", \"$DCOSD_URL_main\"]"
+    START=$(now_ms)
+    check_equal 'where another is near, that one serves, without a word' "$(pxenc secrets get far 2>&1)" new
+    took 'after the 2 s, paid once' 1900 3900
+    bring_near
+    config "\"$DCOSD_URL_main\""
+}
+
 # with_names COMMAND…: where /etc/hosts and /etc/nsswitch.conf are the test's own.
 with_names() {
     # shellcheck disable=SC2016
@@ -207,5 +241,6 @@ at_once
 again
 side_by_side
 dead_url
+far_away
 one_name
 t_done

@@ -417,8 +417,8 @@ TEST(no_cache_holds_nothing_and_minds_nothing)
 	assert_false(any);
 	assert_int_equal(px_acs_lock(NULL, 0), 0);
 	px_acs_unlock(NULL);
-	assert_int_equal(px_acs_refuse(NULL, "bob", "x", 1), 0);
-	assert_int_equal(px_acs_refused_ms(NULL, "bob", "x", 1), 0);
+	assert_int_equal(px_acs_refuse(NULL, "bob"), 0);
+	assert_int_equal(px_acs_refused_ms(NULL, "bob"), 0);
 	px_acs_pardon(NULL, "bob");
 }
 
@@ -500,12 +500,12 @@ TEST(a_refusal_is_remembered_for_half_a_minute)
 	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
 	int ms;
 
-	assert_int_equal(px_acs_refused_ms(cache, "bob", "file 1", 6), 0);
-	assert_int_equal(px_acs_refuse(cache, "bob", "file 1", 6), 0);
-	ms = px_acs_refused_ms(cache, "bob", "file 1", 6);
+	assert_int_equal(px_acs_refused_ms(cache, "bob"), 0);
+	assert_int_equal(px_acs_refuse(cache, "bob"), 0);
+	ms = px_acs_refused_ms(cache, "bob");
 	assert_in_range(ms, 1, PX_ACS_REFUSED_MS);
 	clock_ahead_ms = PX_ACS_REFUSED_MS + 1;
-	assert_int_equal(px_acs_refused_ms(cache, "bob", "file 1", 6), 0);
+	assert_int_equal(px_acs_refused_ms(cache, "bob"), 0);
 	clock_ahead_ms = 0;
 }
 
@@ -514,21 +514,66 @@ TEST(a_refusal_before_the_last_boot_counts_for_nothing)
 	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
 
 	clock_ahead_ms = 1000000;
-	assert_int_equal(px_acs_refuse(cache, "bob", "file 1", 6), 0);
+	assert_int_equal(px_acs_refuse(cache, "bob"), 0);
 	clock_ahead_ms = 0;
-	assert_int_equal(px_acs_refused_ms(cache, "bob", "file 1", 6), 0);
+	assert_int_equal(px_acs_refused_ms(cache, "bob"), 0);
 }
 
-TEST(a_refusal_is_for_one_user_and_one_password_file)
+TEST(a_refusal_is_for_one_owner)
 {
 	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
 
-	assert_int_equal(px_acs_refuse(cache, "bob", "file 1", 6), 0);
-	assert_int_equal(px_acs_refused_ms(cache, "eve", "file 1", 6), 0);
-	assert_int_equal(px_acs_refused_ms(cache, "bob", "file 2", 6), 0);
-	assert_int_equal(px_acs_refused_ms(cache, "bob", "file", 4), 0);
+	assert_int_equal(px_acs_refuse(cache, "bob"), 0);
+	assert_int_equal(px_acs_refused_ms(cache, "eve"), 0);
+	px_acs_pardon(cache, "eve");
+	assert_true(px_acs_refused_ms(cache, "bob") > 0);
 	px_acs_pardon(cache, "bob");
-	assert_int_equal(px_acs_refused_ms(cache, "bob", "file 1", 6), 0);
+	assert_int_equal(px_acs_refused_ms(cache, "bob"), 0);
+}
+
+static char *owner_of(const char *uid, const char *proof)
+{
+	char *owner = NULL;
+
+	assert_int_equal(px_acs_owner(uid, proof, strlen(proof), &owner), 0);
+	return owner;
+}
+
+/* What would be an oracle for the password if it were more. */
+TEST(an_owner_is_the_user_and_16_bits_of_a_hash)
+{
+	px_auto(free) char *bob = owner_of("bob", "sesame");
+	px_auto(free) char *again = owner_of("bob", "sesame");
+	px_auto(free) char *other = owner_of("bob", "sesamf");
+	px_auto(free) char *eve = owner_of("eve", "sesame");
+	px_auto(free) char *nobody = owner_of("", "sesame");
+	px_auto(free) char *bare = owner_of("bob", "");
+
+	assert_string_equal(bob, again);
+	assert_memory_equal(bob, "bob\n", 4);
+	assert_int_equal(strlen(bob), 4 + 4);
+	assert_int_equal(strspn(bob + 4, "0123456789abcdef"), 4);
+	assert_string_not_equal(bob, other);
+	assert_string_not_equal(bob, bare);
+	assert_string_not_equal(bob + 4, eve + 4);
+	assert_string_not_equal(nobody, PX_ACS_SESSION);
+	assert_int_equal(strlen(nobody), 5);
+}
+
+static int make_owner(void *arg)
+{
+	px_auto(free) char *owner = NULL;
+
+	return px_acs_owner(arg, "p", 1, &owner);
+}
+
+TEST(an_owner_needs_memory)
+{
+	char bob[] = "bob";
+
+	each_allocation_may_fail(make_owner, bob, -ENOMEM);
+	no_digest = (struct fault){ .times = 1, .error = ENOMEM };
+	assert_int_equal(make_owner(bob), -ENOMEM);
 }
 
 static const char *life_dir;
@@ -548,7 +593,7 @@ static int whole_life(void *arg)
 	if (r == 0)
 		r = px_acs_drop(cache, "bob");
 	if (r == 0)
-		r = px_acs_refuse(cache, "bob", "x", 1);
+		r = px_acs_refuse(cache, "bob");
 	return r;
 }
 
@@ -605,7 +650,9 @@ int main(void)
 		in_dir(a_lock_that_fails_is_an_error_and_one_that_is_interrupted_is_not),
 		in_dir(a_refusal_is_remembered_for_half_a_minute),
 		in_dir(a_refusal_before_the_last_boot_counts_for_nothing),
-		in_dir(a_refusal_is_for_one_user_and_one_password_file),
+		in_dir(a_refusal_is_for_one_owner),
+		in_dir(an_owner_is_the_user_and_16_bits_of_a_hash),
+		in_dir(an_owner_needs_memory),
 		in_dir(without_memory_nothing_is_kept_and_nothing_is_lost),
 	};
 

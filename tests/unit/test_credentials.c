@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include "support.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -66,6 +67,27 @@ static void clear_config(struct px_config *config)
 	free(config->service_account_file);
 }
 
+/* Whose credentials the config has, and the owner that they make, in `owner`. */
+static char owner[2 * PX_UID_MAX];
+
+static enum px_status get_owner(const struct px_config *config, char **ret_uid)
+{
+	px_auto(free) char *made = NULL;
+	enum px_status st = px_login_owner(config, ret_uid, &made);
+
+	snprintf(owner, sizeof(owner), "%s", made ? made : "");
+	return st;
+}
+
+/* The owner that the config's credentials make now. */
+static const char *owner_now(const struct px_config *config)
+{
+	px_auto(free) char *uid = NULL;
+
+	assert_ok(get_owner(config, &uid));
+	return owner;
+}
+
 #define auto_config __attribute__((cleanup(clear_config))) struct px_config
 
 TEST(the_user_name_comes_from_its_file)
@@ -74,7 +96,7 @@ TEST(the_user_name_comes_from_its_file)
 	px_auto(free) char *uid = NULL;
 
 	setenv("DCOS_SECRETS_USERNAME", "other", 1);
-	assert_ok(px_login_uid(&config, &uid));
+	assert_ok(get_owner(&config, &uid));
 	assert_string_equal(uid, "portworx");
 	unsetenv("DCOS_SECRETS_USERNAME");
 }
@@ -85,7 +107,7 @@ TEST(or_else_from_the_environment)
 	px_auto(free) char *uid = NULL;
 
 	setenv("DCOS_SECRETS_USERNAME", "portworx", 1);
-	assert_ok(px_login_uid(&config, &uid));
+	assert_ok(get_owner(&config, &uid));
 	assert_string_equal(uid, "portworx");
 	unsetenv("DCOS_SECRETS_USERNAME");
 }
@@ -96,10 +118,10 @@ TEST(without_either_there_is_no_user)
 	char *uid = (char *)"untouched";
 
 	unsetenv("DCOS_SECRETS_USERNAME");
-	assert_ok(px_login_uid(&config, &uid));
+	assert_ok(get_owner(&config, &uid));
 	assert_null(uid);
 	setenv("DCOS_SECRETS_USERNAME", "", 1);
-	assert_ok(px_login_uid(&config, &uid));
+	assert_ok(get_owner(&config, &uid));
 	assert_null(uid);
 }
 
@@ -112,13 +134,13 @@ TEST(a_user_name_that_is_no_line_of_text_is_refused)
 	char longest[PX_UID_MAX + 2];
 	char *uid;
 
-	assert_fails(PX_USAGE, px_login_uid(&two_lines, &uid), "control character", "two");
-	assert_fails(PX_USAGE, px_login_uid(&empty, &uid), "empty");
-	assert_fails(PX_USAGE, px_login_uid(&missing, &uid), "missing");
+	assert_fails(PX_USAGE, get_owner(&two_lines, &uid), "control character", "two");
+	assert_fails(PX_USAGE, get_owner(&empty, &uid), "empty");
+	assert_fails(PX_USAGE, get_owner(&missing, &uid), "missing");
 	memset(longest, 'u', sizeof(longest));
 	longest[PX_UID_MAX + 1] = '\0';
 	setenv("DCOS_SECRETS_USERNAME", longest, 1);
-	assert_fails(PX_USAGE, px_login_uid(&none, &uid), "256", "DCOS_SECRETS_USERNAME");
+	assert_fails(PX_USAGE, get_owner(&none, &uid), "256", "DCOS_SECRETS_USERNAME");
 	unsetenv("DCOS_SECRETS_USERNAME");
 }
 
@@ -201,7 +223,7 @@ static int get_uid(void *arg)
 {
 	px_auto(free) char *uid = NULL;
 
-	return (int)px_login_uid(arg, &uid);
+	return (int)get_owner(arg, &uid);
 }
 
 TEST(a_user_name_needs_memory)
@@ -215,22 +237,32 @@ TEST(a_user_name_needs_memory)
 	unsetenv("DCOS_SECRETS_USERNAME");
 }
 
-TEST(a_password_file_has_an_identity_that_changes_when_it_is_mended)
+TEST(the_owner_is_the_user_and_a_mark_of_the_password)
 {
-	auto_config config = config_with(NULL, temp_text("password", "one\n", 0600));
-	auto_config none = config_with(NULL, NULL);
-	auto_config missing = config_with(NULL, temp_path("missing"));
-	uint8_t before[PX_LOGIN_SOURCE_MAX], after[PX_LOGIN_SOURCE_MAX];
-	size_t len;
+	auto_config config = config_with(temp_text("username", "u\n", 0600),
+					 temp_text("password", "one\n", 0600));
+	char before[sizeof(owner)];
 
-	len = px_login_source(&config, before);
-	assert_int_equal(px_login_source(&config, after), len);
-	assert_memory_equal(before, after, len);
-	temp_text("password", "three\n", 0600);
-	assert_int_equal(px_login_source(&config, after), len);
-	assert_memory_not_equal(before, after, len);
-	assert_int_equal(px_login_source(&none, after), 0);
-	assert_int_equal(px_login_source(&missing, after), 0);
+	snprintf(before, sizeof(before), "%s", owner_now(&config));
+	assert_memory_equal(before, "u\n", 2);
+	assert_int_equal(strlen(before), 6);
+	temp_text("password", "one\n", 0600);
+	assert_string_equal(owner_now(&config), before);
+	temp_text("password", "two\n", 0600);
+	assert_string_not_equal(owner_now(&config), before);
+	temp_text("password", "one\n", 0600);
+	temp_text("username", "v\n", 0600);
+	assert_string_not_equal(strchr(owner_now(&config), '\n'), strchr(before, '\n'));
+}
+
+TEST(a_password_file_that_is_unfit_has_no_owner)
+{
+	auto_config config = config_with(temp_text("username", "u\n", 0600), temp_path("missing"));
+	char *uid = (char *)"untouched";
+
+	assert_fails(PX_USAGE, get_owner(&config, &uid), "password_file");
+	assert_null(uid);
+	assert_string_equal(owner, "");
 }
 
 /* A service account. */
@@ -253,7 +285,7 @@ TEST(a_service_account_comes_from_its_file)
 
 	setenv("DCOS_SECRETS_USERNAME", "other", 1);
 	assert_int_equal(px_credentials_which(&config), PX_CREDENTIALS_SERVICE);
-	assert_ok(px_login_uid(&config, &uid));
+	assert_ok(get_owner(&config, &uid));
 	assert_string_equal(uid, "svc");
 	assert_ok(px_login_account(&config, PX_FOREVER, &account));
 	assert_string_equal(account.uid, "svc");
@@ -268,20 +300,22 @@ TEST(a_service_account_file_that_others_can_read_is_refused)
 	struct px_account account;
 	char *uid;
 
-	assert_fails(PX_USAGE, px_login_uid(&config, &uid), "service_account_file", "chmod");
+	assert_fails(PX_USAGE, get_owner(&config, &uid), "service_account_file", "chmod");
 	assert_fails(PX_USAGE, px_login_account(&config, PX_FOREVER, &account), "chmod");
 }
 
-TEST(a_service_account_file_has_an_identity_as_a_password_file_has)
+TEST(the_owner_of_a_service_account_tells_its_key)
 {
 	auto_config config = service_config(0600);
-	uint8_t before[PX_LOGIN_SOURCE_MAX], after[PX_LOGIN_SOURCE_MAX];
-	size_t len = px_login_source(&config, before);
+	char before[sizeof(owner)];
 
-	assert_true(len > 0);
+	snprintf(before, sizeof(before), "%s", owner_now(&config));
+	assert_memory_equal(before, "svc\n", 4);
+	temp_text("service.json", "{\"uid\":\"svc\",\"private_key\":\"MEP\",\"scheme\":\"RS256\"}",
+		  0600);
+	assert_string_not_equal(owner_now(&config), before);
 	temp_text("service.json", SERVICE " ", 0600);
-	assert_int_equal(px_login_source(&config, after), len);
-	assert_memory_not_equal(before, after, len);
+	assert_string_equal(owner_now(&config), before);
 }
 
 /* A login that was kept, as systemd hands it to a unit. */
@@ -299,8 +333,7 @@ TEST(a_kept_login_comes_after_the_config_and_before_the_environment)
 	auto_config password = config_with(NULL, temp_text("password", "p\n", 0600));
 	auto_config service = service_config(0600);
 	px_auto(account) struct px_account account = { .uid = NULL };
-	uint8_t source[PX_LOGIN_SOURCE_MAX];
-	char *uid = (char *)"untouched";
+	px_auto(free) char *uid = NULL;
 
 	setenv("DCOS_SECRETS_USERNAME", "variable", 1);
 	assert_int_equal(px_credentials_which(&none), PX_CREDENTIALS_VARIABLE);
@@ -309,12 +342,48 @@ TEST(a_kept_login_comes_after_the_config_and_before_the_environment)
 	assert_int_equal(px_credentials_which(&user), PX_CREDENTIALS_USER);
 	assert_int_equal(px_credentials_which(&password), PX_CREDENTIALS_USER);
 	assert_int_equal(px_credentials_which(&service), PX_CREDENTIALS_SERVICE);
-	assert_ok(px_login_uid(&none, &uid));
-	assert_null(uid);
+	assert_ok(get_owner(&none, &uid));
+	assert_string_equal(uid, "kept");
 	assert_ok(px_login_account(&none, PX_FOREVER, &account));
 	assert_string_equal(account.uid, "kept");
-	assert_true(px_login_source(&none, source) > 0);
 	unsetenv("DCOS_SECRETS_USERNAME");
+}
+
+/* Wherever systemd put it: each unit has a folder of its own, and a file anew at each start. */
+TEST(the_owner_of_a_login_that_is_handed_over_is_its_user_and_a_mark_of_the_password)
+{
+	auto_config none = config_with(NULL, NULL);
+	char before[sizeof(owner)];
+
+	hand_over("{\"uid\":\"kept\",\"password\":\"p\"}");
+	snprintf(before, sizeof(before), "%s", owner_now(&none));
+	assert_memory_equal(before, "kept\n", 5);
+	assert_int_equal(unlink(temp_path("pxenc.login")), 0);
+	hand_over("{ \"password\": \"p\", \"uid\": \"kept\" }");
+	assert_string_equal(owner_now(&none), before);
+	assert_int_equal(unlink(temp_path("pxenc.login")), 0);
+	hand_over("{\"uid\":\"kept\",\"password\":\"q\"}");
+	assert_string_not_equal(owner_now(&none), before);
+}
+
+/* Nothing is decrypted to know it. */
+TEST(the_owner_of_a_login_that_is_kept_is_nobody_and_a_mark_of_what_it_is_encrypted_as)
+{
+	auto_config none = config_with(NULL, NULL);
+	px_auto(free) char *uid = NULL;
+	char before[sizeof(owner)];
+
+	credstore = temp_path("");
+	temp_text("pxenc.login", "ciphertext", 0400);
+	assert_ok(get_owner(&none, &uid));
+	assert_null(uid);
+	assert_int_equal(strlen(owner), 5);
+	snprintf(before, sizeof(before), "%s", owner);
+	assert_int_equal(unlink(temp_path("pxenc.login")), 0);
+	temp_text("pxenc.login", "another", 0400);
+	assert_string_not_equal(owner_now(&none), before);
+	assert_int_equal(truncate(temp_path("pxenc.login"), 200000), 0);
+	assert_fails(PX_USAGE, get_owner(&none, &uid), "longer than");
 }
 
 #define in_dir(test) cmocka_unit_test_setup_teardown(test, begin, temp_dir_remove)
@@ -333,11 +402,14 @@ int main(void)
 		in_dir(a_password_in_the_environment_is_taken_out_of_it),
 		in_dir(a_password_in_the_environment_needs_locked_memory),
 		in_dir(a_user_name_needs_memory),
-		in_dir(a_password_file_has_an_identity_that_changes_when_it_is_mended),
+		in_dir(the_owner_is_the_user_and_a_mark_of_the_password),
+		in_dir(a_password_file_that_is_unfit_has_no_owner),
 		in_dir(a_service_account_comes_from_its_file),
 		in_dir(a_service_account_file_that_others_can_read_is_refused),
-		in_dir(a_service_account_file_has_an_identity_as_a_password_file_has),
+		in_dir(the_owner_of_a_service_account_tells_its_key),
 		in_dir(a_kept_login_comes_after_the_config_and_before_the_environment),
+		in_dir(the_owner_of_a_login_that_is_handed_over_is_its_user_and_a_mark_of_the_password),
+		in_dir(the_owner_of_a_login_that_is_kept_is_nobody_and_a_mark_of_what_it_is_encrypted_as),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

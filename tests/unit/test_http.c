@@ -18,8 +18,8 @@
  * ours in the latter: it passes when somebody sleeps.
  */
 
-static struct fault no_mmap, no_init, no_setopt, no_slist, no_url, no_global, no_getrandom,
-	interrupted;
+static struct fault no_mmap, no_init, no_setopt, no_http2, no_slist, no_url, no_global,
+	no_getrandom, interrupted;
 
 /* What libcurl was told last, by option. */
 static struct {
@@ -105,6 +105,8 @@ CURLcode __wrap_curl_easy_setopt(CURL *curl, CURLoption option, ...)
 	va_start(args, option);
 	value = va_arg(args, intptr_t);
 	va_end(args);
+	if (option == CURLOPT_HTTP_VERSION && fault_hits(&no_http2))
+		return CURLE_UNSUPPORTED_PROTOCOL;
 	if (fault_hits(&no_setopt))
 		return CURLE_OUT_OF_MEMORY;
 	remember(option, value);
@@ -292,7 +294,7 @@ TEST(libcurl_is_loaded_or_not)
 /* One exchange. */
 
 enum px_status __real_px_http_ask(struct px_http *http, const struct px_http_request *request,
-				  int timeout_ms, struct px_http_answer *answer,
+				  int connect_ms, int timeout_ms, struct px_http_answer *answer,
 				  struct px_cause *cause);
 int __real_px_http_new(const struct px_peer *peer, const char *url, const char *address,
 		       const char *port, const struct px_secret *ca, struct px_http **ret_http);
@@ -344,7 +346,7 @@ static enum px_status ask_plainly(struct px_cause *cause)
 	px_auto(http_answer) struct px_http_answer answer = { .code = 0 };
 	auto_http *http = new_http(NULL);
 
-	return __real_px_http_ask(http, &plain_get, 1000, &answer, cause);
+	return __real_px_http_ask(http, &plain_get, PX_CONNECT_MS, 1000, &answer, cause);
 }
 
 TEST(tls_is_always_verified_and_nothing_leads_elsewhere)
@@ -363,6 +365,18 @@ TEST(tls_is_always_verified_and_nothing_leads_elsewhere)
 	assert_int_equal(value_of(CURLOPT_HTTP09_ALLOWED), 0);
 	assert_int_equal(value_of(CURLOPT_PATH_AS_IS), 1);
 	assert_int_equal(value_of(CURLOPT_CAINFO_BLOB), -1);
+}
+
+TEST(http_2_is_spoken_over_tls_if_this_libcurl_can)
+{
+	auto_http *http = new_http(NULL), *older = NULL;
+
+	assert_non_null(http);
+	assert_int_equal(value_of(CURLOPT_HTTP_VERSION), CURL_HTTP_VERSION_2TLS);
+	no_http2 = (struct fault){ .times = 1, .error = 0 };
+	older = new_http(NULL);
+	assert_non_null(older);
+	assert_int_equal(no_http2.times, 0);
 }
 
 TEST(a_peer_may_be_spoken_to_without_tls_and_nothing_else_is_loosened)
@@ -388,7 +402,8 @@ TEST(header_lines_are_sent_as_they_are)
 
 	request.headers = lines;
 	answer_with("", 0, 1);
-	assert_int_equal(__real_px_http_ask(http, &request, 5000, &answer, &cause), PX_OK);
+	assert_int_equal(__real_px_http_ask(http, &request, PX_CONNECT_MS, 5000, &answer, &cause),
+			 PX_OK);
 	assert_int_equal(told_text_count, 4);
 	assert_string_equal(told_text[2], "Host: m");
 	assert_string_equal(told_text[3], "X-Amz-Date: now");
@@ -440,7 +455,8 @@ TEST(a_body_is_sent_with_its_length_and_without_waiting)
 	request.acs = acs;
 	request.fresh = true;
 	answer_with("", 0, 1);
-	assert_int_equal(__real_px_http_ask(http, &request, 5000, &answer, &cause), PX_OK);
+	assert_int_equal(__real_px_http_ask(http, &request, PX_CONNECT_MS, 5000, &answer, &cause),
+			 PX_OK);
 	assert_string_equal(told_url, "https://m:8443/secrets/v1/secret/default/a");
 	assert_string_equal((const char *)value_of(CURLOPT_CUSTOMREQUEST), "PUT");
 	assert_int_equal(value_of(CURLOPT_POSTFIELDSIZE_LARGE), 2);
@@ -465,7 +481,6 @@ TEST(a_question_without_a_body_has_neither_type_nor_token)
 	assert_int_equal(ask_plainly(&cause), PX_OK);
 	assert_int_equal(value_of(CURLOPT_HTTPGET), 1);
 	assert_int_equal(value_of(CURLOPT_FRESH_CONNECT), 0);
-	assert_int_equal(value_of(CURLOPT_CONNECTTIMEOUT_MS), 1000);
 	assert_int_equal(told_text_count, 2);
 }
 
@@ -480,7 +495,8 @@ TEST(an_answer_comes_in_pieces_and_is_put_together)
 	body[49999] = 'e';
 	answer_with(body, sizeof(body), 7000);
 	net.retry_after = 3;
-	assert_int_equal(__real_px_http_ask(http, &plain_get, 1000, &answer, &cause), PX_OK);
+	assert_int_equal(__real_px_http_ask(http, &plain_get, PX_CONNECT_MS, 1000, &answer, &cause),
+			 PX_OK);
 	assert_int_equal(px_secret_len(answer.body), sizeof(body));
 	assert_memory_equal(px_secret_bytes(answer.body), body, sizeof(body));
 	assert_int_equal(answer.code, 200);
@@ -501,7 +517,8 @@ TEST(a_kept_connection_takes_no_time_to_connect)
 	net.connects = 0;
 	net.content_type = NULL;
 	net.retry_after = 1000000;
-	assert_int_equal(__real_px_http_ask(http, &plain_get, 1000, &answer, &cause), PX_OK);
+	assert_int_equal(__real_px_http_ask(http, &plain_get, PX_CONNECT_MS, 1000, &answer, &cause),
+			 PX_OK);
 	assert_int_equal(answer.connect_us, 0);
 	assert_string_equal(answer.content_type, "");
 	assert_int_equal(answer.retry_after, 86400);
@@ -564,6 +581,8 @@ TEST(before_an_answer_a_failure_may_be_mended_by_asking_again)
 	check_cause(CURLE_GOT_NOTHING, "", PX_UNREACHABLE, "10.0.0.1:8443 dropped the connection");
 	check_cause(CURLE_RECV_ERROR, "", PX_UNREACHABLE, "dropped the connection");
 	check_cause(CURLE_SEND_ERROR, "", PX_UNREACHABLE, "dropped the connection");
+	check_cause(CURLE_HTTP2, "", PX_UNREACHABLE, "dropped the connection");
+	check_cause(CURLE_HTTP2_STREAM, "", PX_UNREACHABLE, "dropped the connection");
 	net.code = 200;
 	check_cause(CURLE_OPERATION_TIMEDOUT, "", PX_UNREACHABLE, "the answer of 10.0.0.1:8443");
 }
@@ -572,6 +591,8 @@ TEST(an_answer_that_begins_and_breaks_off_is_not_trusted)
 {
 	answer_with("", 0, 1);
 	check_cause(CURLE_RECV_ERROR, "unexpected eof", PX_UNTRUSTED, "truncated");
+	check_cause(CURLE_HTTP2_STREAM, "stream 1 was not closed cleanly", PX_UNTRUSTED,
+		    "truncated");
 	check_cause(CURLE_PARTIAL_FILE, "18 bytes missing", PX_UNTRUSTED, "18 bytes missing");
 	check_cause(CURLE_WEIRD_SERVER_REPLY, "", PX_UNTRUSTED, "malformed");
 	check_cause(CURLE_UNSUPPORTED_PROTOCOL, "Received HTTP/0.9", PX_UNTRUSTED, "HTTP/0.9");
@@ -597,7 +618,8 @@ TEST(a_ca_without_a_certificate_is_a_matter_of_the_config)
 	check_cause(CURLE_SSL_CACERT_BADFILE, "", PX_USAGE, "install ca-certificates");
 	assert_int_equal(px_secret_from("no PEM", 6, &ca), 0);
 	http = new_http(ca);
-	assert_int_equal(__real_px_http_ask(http, &plain_get, 1000, &answer, &cause), PX_USAGE);
+	assert_int_equal(__real_px_http_ask(http, &plain_get, PX_CONNECT_MS, 1000, &answer, &cause),
+			 PX_USAGE);
 	assert_non_null(strstr(cause.text, "ca_cert_file holds no PEM certificate"));
 }
 
@@ -642,7 +664,7 @@ static int ask_for_memory(void *arg)
 {
 	px_auto(http_answer) struct px_http_answer answer = { .code = 0 };
 	struct px_cause cause;
-	enum px_status st = __real_px_http_ask(oom_http, arg, 1000, &answer, &cause);
+	enum px_status st = __real_px_http_ask(oom_http, arg, PX_CONNECT_MS, 1000, &answer, &cause);
 
 	if (st == PX_NOMEM)
 		assert_string_equal(cause.text, "out of memory");
@@ -784,7 +806,7 @@ bool __wrap_px_sandbox_is_outdated(void);
 int __wrap_px_http_new(const struct px_peer *peer, const char *url, const char *address,
 		       const char *port, const struct px_secret *ca, struct px_http **ret_http);
 enum px_status __wrap_px_http_ask(struct px_http *http, const struct px_http_request *request,
-				  int timeout_ms, struct px_http_answer *answer,
+				  int connect_ms, int timeout_ms, struct px_http_answer *answer,
 				  struct px_cause *cause);
 
 int64_t __wrap_px_now_ms(void)
@@ -828,10 +850,12 @@ static struct {
 	char address[INET6_ADDRSTRLEN];
 } handles[64];
 static size_t handle_count;
-static int asked_timeout;
+static int asked_timeout, asked_connect;
+
+#define FAR_MS 5000 /* what an address that is far away takes to connect */
 
 /* What an address does. */
-enum conduct { ANSWERS, REFUSES, HANGS, DROPS, SEALED, WAITS, MISTRUSTED };
+enum conduct { ANSWERS, REFUSES, HANGS, IS_FAR, DROPS, SEALED, WAITS, MISTRUSTED };
 static struct {
 	const char *address;
 	enum conduct conduct;
@@ -872,23 +896,30 @@ static enum conduct conduct_of(const char *address)
 }
 
 enum px_status __wrap_px_http_ask(struct px_http *http, const struct px_http_request *request,
-				  int timeout_ms, struct px_http_answer *answer,
+				  int connect_ms, int timeout_ms, struct px_http_answer *answer,
 				  struct px_cause *cause)
 {
 	const char *address = address_of(http);
+	enum conduct conduct = conduct_of(address);
 
 	(void)request;
 	strcat(strcat(asked, address), " ");
 	asked_timeout = timeout_ms;
+	asked_connect = connect_ms;
 	*answer = (struct px_http_answer){ .code = 200, .sent = true };
-	switch (conduct_of(address)) {
+	if (conduct == IS_FAR && connect_ms < FAR_MS)
+		conduct = HANGS;
+	switch (conduct) {
 	case REFUSES:
 		answer->sent = false;
 		return px_cause_set(cause, PX_UNREACHABLE, "connect to %s: refused", address);
 	case HANGS:
 		answer->sent = false;
-		clock_ms += timeout_ms < PX_CONNECT_MS ? timeout_ms : PX_CONNECT_MS;
+		clock_ms += timeout_ms < connect_ms ? timeout_ms : connect_ms;
 		return px_cause_set(cause, PX_UNREACHABLE, "connect to %s: timed out", address);
+	case IS_FAR:
+		clock_ms += FAR_MS;
+		return PX_OK;
 	case DROPS:
 		return px_cause_set(cause, PX_UNREACHABLE, "%s dropped it", address);
 	case WAITS:
@@ -1034,8 +1065,69 @@ TEST(addresses_that_all_time_out_are_tried_again_and_again)
 	behaves(0, "10.0.0.1", HANGS, 20000);
 	behaves(1, "10.0.0.2", HANGS, -1);
 	assert_int_equal(ask_route(route), PX_OK);
-	assert_in_range(clock_ms, 1020000, 1028000);
+	assert_in_range(clock_ms, 1020000, 1032000);
 	assert_int_equal(waits, 1);
+}
+
+TEST(an_address_that_timed_out_is_given_twice_the_time_when_it_is_its_turn_again)
+{
+	px_auto(route) struct px_route *route = new_route("https://a", NULL, 75000);
+
+	names_resolve_to("10.0.0.1", NULL, NULL);
+	behaves(0, "10.0.0.1", IS_FAR, -1);
+	assert_int_equal(ask_route(route), PX_OK);
+	assert_string_equal(asked, "10.0.0.1 10.0.0.1 10.0.0.1 ");
+	assert_in_range(clock_ms, 1011000, 1012000);
+	assert_false(route_lost);
+}
+
+TEST(and_keeps_it_for_the_next_connection)
+{
+	px_auto(route) struct px_route *route = new_route("https://a", NULL, 75000);
+
+	names_resolve_to("10.0.0.1", NULL, NULL);
+	behaves(0, "10.0.0.1", IS_FAR, -1);
+	assert_int_equal(ask_route(route), PX_OK);
+	assert_int_equal(ask_route(route), PX_OK);
+	assert_string_equal(asked, "10.0.0.1 ");
+}
+
+TEST(one_that_is_refused_is_given_no_more)
+{
+	px_auto(route) struct px_route *route = new_route("https://a", NULL, 75000);
+
+	names_resolve_to("10.0.0.1", NULL, NULL);
+	behaves(0, "10.0.0.1", REFUSES, 20000);
+	assert_int_equal(ask_route(route), PX_OK);
+	assert_int_equal(asked_connect, PX_CONNECT_MS);
+}
+
+TEST(the_time_to_connect_has_a_bound_and_one_question_a_smaller_one_near_the_deadline)
+{
+	px_auto(route) struct px_route *route = new_route("https://a", NULL, 75000);
+
+	names_resolve_to("10.0.0.1", NULL, NULL);
+	behaves(0, "10.0.0.1", HANGS, 70000);
+	assert_int_equal(ask_route(route), PX_OK);
+	assert_int_equal(asked_connect, PX_CONNECT_MAX_MS);
+	behaves(0, "10.0.0.1", HANGS, -1);
+	assert_int_equal(ask_route(route), PX_UNREACHABLE);
+	assert_in_range(clock_ms, 1074800, 1075000);
+}
+
+/* Two that are dead keep nobody from a third that is far away. */
+TEST(a_far_address_behind_dead_ones_is_reached)
+{
+	px_auto(route) struct px_route *route = new_route("https://a", NULL, 75000);
+
+	names_resolve_to("10.0.0.1", "10.0.0.2", "10.0.0.3");
+	behaves(0, "10.0.0.1", HANGS, -1);
+	behaves(1, "10.0.0.2", HANGS, -1);
+	behaves(2, "10.0.0.3", IS_FAR, -1);
+	assert_int_equal(ask_route(route), PX_OK);
+	assert_in_range(clock_ms, 1039000, 1041000);
+	assert_int_equal(ask_route(route), PX_OK);
+	assert_string_equal(asked, "10.0.0.3 ");
 }
 
 TEST(a_run_that_waits_says_so_once_with_the_cause)
@@ -1283,6 +1375,7 @@ int main(void)
 		cmocka_unit_test(splitting_needs_memory),
 		cmocka_unit_test(libcurl_is_loaded_or_not),
 		cmocka_unit_test(tls_is_always_verified_and_nothing_leads_elsewhere),
+		cmocka_unit_test(http_2_is_spoken_over_tls_if_this_libcurl_can),
 		cmocka_unit_test(a_peer_may_be_spoken_to_without_tls_and_nothing_else_is_loosened),
 		cmocka_unit_test(a_ca_that_is_handed_over_is_the_only_one_that_counts),
 		cmocka_unit_test(the_address_is_pinned),
@@ -1309,6 +1402,13 @@ int main(void)
 			a_master_that_is_sealed_is_passed_over_and_its_question_counts_as_sent),
 		cmocka_unit_test(an_address_that_times_out_costs_its_timeout_once),
 		cmocka_unit_test(addresses_that_all_time_out_are_tried_again_and_again),
+		cmocka_unit_test(
+			an_address_that_timed_out_is_given_twice_the_time_when_it_is_its_turn_again),
+		cmocka_unit_test(and_keeps_it_for_the_next_connection),
+		cmocka_unit_test(one_that_is_refused_is_given_no_more),
+		cmocka_unit_test(
+			the_time_to_connect_has_a_bound_and_one_question_a_smaller_one_near_the_deadline),
+		cmocka_unit_test(a_far_address_behind_dead_ones_is_reached),
 		cmocka_unit_test(a_run_that_waits_says_so_once_with_the_cause),
 		cmocka_unit_test(names_are_resolved_anew_while_it_waits),
 		cmocka_unit_test(at_the_deadline_it_says_what_was_tried_and_the_last_cause),

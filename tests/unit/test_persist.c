@@ -163,7 +163,7 @@ static enum px_status save_as(const char *uid, const char *password, const char 
 	px_auto(account) struct px_account account = make_account(uid, password);
 	bool tpm2;
 
-	return px_persist_save(&account, base, &tpm2);
+	return px_persist_save(&account, base, px_now_ms() + 5000, &tpm2);
 }
 
 static enum px_status save(void)
@@ -265,7 +265,7 @@ TEST(a_service_account_is_kept_too)
 	bool tpm2;
 
 	assert_int_equal(px_secret_from("PEM\n", 4, &account.private_key), 0);
-	assert_ok(px_persist_save(&account, NULL, &tpm2));
+	assert_ok(px_persist_save(&account, NULL, px_now_ms() + 5000, &tpm2));
 	assert_ok(px_persist_load(PX_FOREVER, &again));
 	assert_string_equal(again.uid, "svc");
 	assert_true(px_secret_equal(again.private_key, account.private_key));
@@ -278,7 +278,7 @@ TEST(with_a_tpm2_it_is_encrypted_with_both_keys)
 	char text[1024];
 
 	install_creds(HAS_TPM2 ENCRYPT DECRYPT);
-	assert_ok(px_persist_save(&account, NULL, &tpm2));
+	assert_ok(px_persist_save(&account, NULL, px_now_ms() + 5000, &tpm2));
 	assert_true(tpm2);
 	content_of(login_file(), text, sizeof(text));
 	assert_memory_equal(text, "--with-key=host+tpm2\n", 21);
@@ -291,7 +291,7 @@ TEST(a_tpm2_that_does_not_seal_is_none)
 
 	install_creds(HAS_TPM2 "encrypt) [ $3 = --with-key=host ] || exit 1; echo \"$3\"; tr a-z "
 			       "n-za-m;;" DECRYPT);
-	assert_ok(px_persist_save(&account, NULL, &tpm2));
+	assert_ok(px_persist_save(&account, NULL, px_now_ms() + 5000, &tpm2));
 	assert_false(tpm2);
 	assert_ok(load());
 }
@@ -367,11 +367,26 @@ TEST(what_systemd_hands_over_comes_first_and_is_not_decrypted)
 	assert_int_equal(unlink(temp_path("calls")), 0);
 	hand_over("{\"uid\":\"bob\",\"password\":\"sesame\"}\n", 0400);
 	assert_string_equal(px_persist_file(), temp_path("handed/pxenc.login"));
+	assert_true(px_persist_is_handed());
 	assert_ok(load());
 	check_base(NULL);
 	temp_text("handed/pxenc.base_path", "pwx\n", 0400);
 	check_base("pwx");
 	assert_false(exists(temp_path("calls")));
+}
+
+TEST(the_bytes_of_a_login_are_what_its_file_holds)
+{
+	px_auto(free) char *bytes = NULL;
+	size_t len = 0;
+
+	assert_fails(PX_UNAUTHENTICATED, px_persist_read(&bytes, &len), "log in");
+	assert_int_equal(mkdir(encrypted, 0700), 0);
+	temp_text("credstore.encrypted/pxenc.login", "ciphertext\n", 0400);
+	assert_ok(px_persist_read(&bytes, &len));
+	assert_int_equal(len, 11);
+	assert_memory_equal(bytes, "ciphertext\n", len);
+	assert_false(px_persist_is_handed());
 }
 
 TEST(a_login_that_systemd_handed_over_for_others_to_read_is_refused)
@@ -499,6 +514,25 @@ TEST(a_store_that_cannot_be_made_or_opened_is_named)
 	assert_fails(PX_KERNEL, save(), "credstore.encrypted", "only root");
 }
 
+TEST(a_store_that_another_has_locked_is_waited_for_until_the_deadline)
+{
+	px_auto(account) struct px_account account = { .uid = strdup("bob") };
+	px_auto(fd) int dir = -1;
+	int64_t start;
+	bool tpm2;
+
+	assert_int_equal(px_secret_from("sesame", 6, &account.password), 0);
+	assert_int_equal(mkdir(encrypted, 0700), 0);
+	dir = open(encrypted, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(__real_flock(dir, LOCK_EX), 0);
+	start = px_now_ms();
+	assert_fails(PX_BUSY, px_persist_save(&account, NULL, start + 300, &tpm2), "not kept",
+		     "login --persist", "credstore.encrypted'", "lslocks");
+	assert_in_range(px_now_ms() - start, 300, 4000);
+	assert_int_equal(__real_flock(dir, LOCK_UN), 0);
+	assert_ok(save());
+}
+
 /* Runs into a full or broken disk at every point: the old login is there all the same. */
 static void check_old_stays(struct fault *fault, int error, unsigned int calls)
 {
@@ -589,7 +623,7 @@ static int save_life(void *arg)
 {
 	bool tpm2;
 
-	return (int)px_persist_save(arg, NULL, &tpm2);
+	return (int)px_persist_save(arg, NULL, px_now_ms() + 5000, &tpm2);
 }
 
 static int load_life(void *arg)
@@ -646,6 +680,7 @@ int main(void)
 		in_world(a_base_path_without_a_login_counts_for_nothing),
 		in_world(a_base_path_that_others_can_write_is_refused),
 		in_world(what_systemd_hands_over_comes_first_and_is_not_decrypted),
+		in_world(the_bytes_of_a_login_are_what_its_file_holds),
 		in_world(a_login_that_systemd_handed_over_for_others_to_read_is_refused),
 		in_world(a_credentials_directory_without_a_login_is_not_looked_at),
 		in_world(a_login_that_does_not_decrypt_is_reported_with_what_to_do),
@@ -660,6 +695,7 @@ int main(void)
 		in_world(a_store_that_others_can_write_to_keeps_nothing),
 		in_world(a_store_of_another_user_keeps_nothing),
 		in_world(a_store_that_cannot_be_made_or_opened_is_named),
+		in_world(a_store_that_another_has_locked_is_waited_for_until_the_deadline),
 		in_world(a_disk_that_fails_leaves_the_login_that_was_kept),
 		in_world(a_temporary_file_that_cannot_be_made_is_an_error),
 		in_world(a_login_that_is_forgotten_is_gone_with_its_base_path),

@@ -368,22 +368,38 @@ static struct px_acs_cache *open_cache(void)
 	return cache;
 }
 
-static void cache_token(const char *user, const char *token, const char *base)
+static const char *owner_with(const char *uid, const char *proof)
+{
+	px_auto(free) char *made = NULL;
+	static char owner[16];
+
+	assert_int_equal(px_acs_owner(uid, proof, strlen(proof), &made), 0);
+	snprintf(owner, sizeof(owner), "%s", made);
+	return owner;
+}
+
+/* Who the config's user is with the config's password. */
+static const char *bob(void)
+{
+	return owner_with("bob", "sesame");
+}
+
+static void cache_token(const char *owner, const char *token, const char *base)
 {
 	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
 	px_auto(acs) struct px_acs acs = { .expiry = time(NULL) + 3600, .uid = strdup("bob") };
 
 	acs.base_path = base ? strdup(base) : NULL;
 	assert_int_equal(px_secret_from(token, strlen(token), &acs.token), 0);
-	assert_int_equal(px_acs_save(cache, user, &acs), 0);
+	assert_int_equal(px_acs_save(cache, owner, &acs), 0);
 }
 
-static bool is_cached(const char *user, const char *token)
+static bool is_cached(const char *owner, const char *token)
 {
 	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
 	px_auto(acs) struct px_acs acs = { .token = NULL };
 
-	return px_acs_load(cache, user, &acs) == 0 && px_secret_len(acs.token) == strlen(token) &&
+	return px_acs_load(cache, owner, &acs) == 0 && px_secret_len(acs.token) == strlen(token) &&
 	       memcmp(px_secret_bytes(acs.token), token, strlen(token)) == 0;
 }
 
@@ -645,7 +661,7 @@ TEST(forbidden_comes_with_the_grant_to_give)
 	px_auto(store) struct px_store *store = NULL;
 	char **paths;
 
-	cache_token("bob", "tok", NULL);
+	cache_token(bob(), "tok", NULL);
 	store = failing_store(PX_FORBIDDEN, "no access (403)");
 	assert_fails(PX_FORBIDDEN, get(store),
 		     "no access (403): grant it: dcos security org users "
@@ -1131,13 +1147,13 @@ TEST(the_password_is_handed_over_when_it_is_wanted_and_the_token_kept)
 
 	assert_ok(get(store));
 	assert_ok(get(store));
-	assert_true(is_cached("bob", "fresh"));
+	assert_true(is_cached(bob(), "fresh"));
 	assert_ok(get_once(has_the_token));
 }
 
 TEST(a_session_goes_before_the_token_of_the_configured_user)
 {
-	cache_token("bob", "configured", NULL);
+	cache_token(bob(), "configured", NULL);
 	cache_token(PX_ACS_SESSION, "fresh", "pwx");
 	assert_ok(get_once(has_the_token));
 }
@@ -1156,17 +1172,17 @@ static void rejects_the_session(int in, int out)
 TEST(rejected_tokens_are_dropped_one_after_another_before_a_login)
 {
 	cache_token(PX_ACS_SESSION, "by-hand", "pwx");
-	cache_token("bob", "configured", NULL);
+	cache_token(bob(), "configured", NULL);
 	assert_ok(get_once(rejects_the_session));
 	assert_false(is_cached(PX_ACS_SESSION, "by-hand"));
-	assert_true(is_cached("bob", "fresh"));
+	assert_true(is_cached(bob(), "fresh"));
 }
 
 static void rejects_what_is_old(int in, int out)
 {
 	peer_session(in, "old");
 	peer_request(in);
-	cache_token("bob", "of-another-process", NULL);
+	cache_token(bob(), "of-another-process", NULL);
 	peer_is_shown(in, out, "of-another-process");
 	peer_value(out, "value");
 	peer_end(in);
@@ -1174,7 +1190,7 @@ static void rejects_what_is_old(int in, int out)
 
 TEST(a_token_that_another_process_got_meanwhile_saves_a_login)
 {
-	cache_token("bob", "old", NULL);
+	cache_token(bob(), "old", NULL);
 	assert_ok(get_once(rejects_what_is_old));
 }
 
@@ -1186,7 +1202,7 @@ static void wants_too_often(int in, int out)
 	peer_begin(in);
 	for (i = 0; i < 4; i++) {
 		token[6]++;
-		cache_token("bob", token, NULL);
+		cache_token(bob(), token, NULL);
 		peer_plain(out, PX_FRAME_WANT_LOGIN);
 		if (i < 3) {
 			struct px_frame frame = peer_hear(in, PX_FRAME_CREDENTIALS);
@@ -1225,12 +1241,28 @@ TEST(a_refused_login_says_what_to_mend_and_is_not_repeated_at_once)
 		     "not asked again for 30 s", "password_file");
 }
 
-TEST(a_mended_password_file_is_tried_at_once)
+static void refuses_a_wrong_password(int in, int out)
+{
+	peer_begin(in);
+	peer_credentials(in, out, "bob", "wrong");
+	peer_answer(out, PX_UNAUTHENTICATED, "refuses the login of 'bob' (401)");
+	peer_end(in);
+}
+
+TEST(a_corrected_password_is_tried_at_once)
+{
+	temp_text("password", "wrong\n", 0600);
+	assert_fails(PX_UNAUTHENTICATED, get_once(refuses_a_wrong_password), "mend");
+	temp_text("password", "sesame\n", 0600);
+	assert_ok(get_once(logs_in));
+}
+
+TEST(a_password_file_that_is_written_anew_with_the_same_password_is_not)
 {
 	assert_fails(PX_UNAUTHENTICATED, get_once(refuses_the_login), "mend");
-	temp_text("password.new", "sesame\n", 0600);
+	temp_text("password.new", "sesame", 0600);
 	assert_int_equal(rename(temp_path("password.new"), config.password_file), 0);
-	assert_ok(get_once(logs_in));
+	assert_fails(PX_UNAUTHENTICATED, get_once(wants_a_login_in_vain), "not asked again");
 }
 
 TEST(a_refused_login_with_credentials_of_the_environment_names_the_variables)
@@ -1276,7 +1308,7 @@ TEST(a_token_that_cannot_be_kept_serves_all_the_same)
 {
 	no_renameat = (struct fault){ .times = 1, .error = ENOSPC };
 	assert_ok(get_once(logs_in));
-	assert_false(is_cached("bob", "fresh"));
+	assert_false(is_cached(bob(), "fresh"));
 }
 
 TEST(a_refusal_that_cannot_be_remembered_is_no_matter)
@@ -1356,11 +1388,11 @@ TEST(a_login_by_hand_without_a_base_path_follows_the_config)
 
 TEST(a_login_by_hand_takes_no_cached_token_for_an_answer)
 {
-	cache_token("bob", "configured", NULL);
+	cache_token(bob(), "configured", NULL);
 	cache_token(PX_ACS_SESSION, "by-hand", NULL);
 	assert_ok(login(logs_in_by_hand));
 	assert_true(is_cached(PX_ACS_SESSION, "fresh"));
-	assert_true(is_cached("bob", "configured"));
+	assert_true(is_cached(bob(), "configured"));
 }
 
 static void refuses_the_hand(int in, int out)
@@ -1378,10 +1410,9 @@ TEST(a_refused_login_by_hand_may_be_repeated_at_once)
 	assert_ok(login(logs_in_by_hand));
 }
 
-TEST(a_login_by_hand_clears_the_refusal_of_its_user)
+TEST(a_login_by_hand_does_not_mind_that_the_configured_credentials_are_unfit)
 {
-	assert_fails(PX_UNAUTHENTICATED, get_once(refuses_the_login), "mend");
-	temp_text("username", "eve\n", 0600);
+	assert_int_equal(unlink(config.username_file), 0);
 	assert_ok(login(logs_in_by_hand));
 }
 
@@ -1446,6 +1477,7 @@ static void with_service_account(const char *key)
 		out += sprintf(out, *key == '\n' ? "\\n" : "%c", *key);
 	sprintf(out, "\"}\n");
 	without_credentials();
+	free(config.service_account_file);
 	config.service_account_file = strdup(temp_file("service.json", json, strlen(json), 0600));
 }
 
@@ -1485,7 +1517,7 @@ TEST(a_service_account_hands_over_what_it_signed_and_not_its_key)
 {
 	with_service_account(pem);
 	assert_ok(get_once(logs_in_as_a_service));
-	assert_true(is_cached("svc", "fresh"));
+	assert_true(is_cached(owner_with("svc", pem), "fresh"));
 	assert_ok(get_once(has_the_token));
 }
 
@@ -1500,15 +1532,17 @@ static void refuses_the_service(int in, int out)
 	peer_end(in);
 }
 
-TEST(a_service_account_that_is_refused_is_remembered_until_its_file_is_mended)
+TEST(a_service_account_that_is_refused_is_remembered_until_its_key_is_another)
 {
+	px_auto(free) char *mended = NULL;
+
+	assert_true(asprintf(&mended, "%s\n", pem) > 0);
 	with_service_account(pem);
 	assert_fails(PX_UNAUTHENTICATED, get_once(refuses_the_service), "(401): mend",
 		     "service_account_file", "clock");
 	assert_fails(PX_UNAUTHENTICATED, get_once(wants_a_login_in_vain), "'svc' 0 s ago",
 		     "service_account_file");
-	assert_int_equal(rename(temp_path("service.json"), temp_path("moved")), 0);
-	assert_int_equal(rename(temp_path("moved"), temp_path("service.json")), 0);
+	with_service_account(mended);
 	assert_ok(get_once(logs_in_as_a_service));
 }
 
@@ -1564,47 +1598,74 @@ TEST(a_service_account_may_log_in_by_hand)
 
 /* A login that was kept, as systemd hands it over. */
 
-static void with_kept_login(const char *password)
+/* To a unit, in a folder of its own. */
+static void hand_over_to(const char *unit, const char *password)
 {
-	char json[128];
+	char json[128], name[64];
 
 	snprintf(json, sizeof(json), "{\"uid\":\"bob\",\"password\":\"%s\"}", password);
 	without_credentials();
-	temp_file("pxenc.login", json, strlen(json), 0400);
-	setenv("CREDENTIALS_DIRECTORY", temp_path(""), 1);
+	snprintf(name, sizeof(name), "%s/pxenc.login", unit);
+	mkdir(temp_path(unit), 0700);
+	unlink(temp_path(name));
+	temp_file(name, json, strlen(json), 0400);
+	setenv("CREDENTIALS_DIRECTORY", temp_path(unit), 1);
+}
+
+static void with_kept_login(const char *password)
+{
+	hand_over_to(".", password);
 }
 
 TEST(a_kept_login_serves_when_nobody_is_configured)
 {
 	with_kept_login("sesame");
 	assert_ok(get_once(logs_in));
-	assert_true(is_cached(PX_ACS_KEPT, "fresh"));
-	assert_false(is_cached("bob", "fresh"));
-	assert_int_equal(unlink(temp_path("pxenc.login")), 0);
-	with_kept_login("another");
+	assert_true(is_cached(bob(), "fresh"));
+	with_kept_login("sesame");
 	assert_ok(get_once(has_the_token));
 }
 
-TEST(a_kept_login_that_is_refused_is_remembered)
+TEST(units_that_are_handed_the_same_login_share_its_token)
 {
-	with_kept_login("sesame");
-	assert_fails(PX_UNAUTHENTICATED, get_once(refuses_the_login), "login --persist");
-	assert_fails(PX_UNAUTHENTICATED, get_once(wants_a_login_in_vain), "'pxenc.login' 0 s ago",
-		     "login --persist");
+	hand_over_to("a.service", "sesame");
+	assert_ok(get_once(logs_in));
+	hand_over_to("b.service", "sesame");
+	assert_ok(get_once(has_the_token));
 }
 
-TEST(a_kept_login_that_is_unfit_stops_the_login)
+TEST(and_one_that_is_handed_another_gets_no_token_of_theirs)
+{
+	cache_token(bob(), "fresh", NULL);
+	hand_over_to("a.service", "wrong");
+	assert_fails(PX_UNAUTHENTICATED, get_once(refuses_a_wrong_password), "log in again");
+}
+
+TEST(a_login_that_is_handed_over_and_refused_is_remembered_for_every_unit)
+{
+	hand_over_to("a.service", "sesame");
+	assert_fails(PX_UNAUTHENTICATED, get_once(refuses_the_login), "login --persist");
+	hand_over_to("b.service", "sesame");
+	assert_fails(PX_UNAUTHENTICATED, get_once(wants_a_login_in_vain), "'bob' 0 s ago",
+		     "login --persist");
+	hand_over_to("a.service", "sesame");
+	assert_fails(PX_UNAUTHENTICATED, get_once(wants_a_login_in_vain), "'bob' 0 s ago");
+}
+
+TEST(and_corrected_it_is_tried_at_once)
+{
+	hand_over_to("a.service", "wrong");
+	assert_fails(PX_UNAUTHENTICATED, get_once(refuses_a_wrong_password), "login --persist");
+	hand_over_to("a.service", "sesame");
+	assert_ok(get_once(logs_in));
+}
+
+TEST(a_kept_login_that_is_unfit_stops_before_anything_is_started)
 {
 	with_kept_login("sesame");
 	assert_int_equal(chmod(temp_path("pxenc.login"), 0444), 0);
 	assert_fails(PX_USAGE, get_once(wants_a_login_in_vain), "chmod");
-}
-
-TEST(a_login_by_hand_drops_the_token_of_the_kept_login)
-{
-	cache_token(PX_ACS_KEPT, "old", NULL);
-	assert_ok(login(logs_in_by_hand));
-	assert_false(is_cached(PX_ACS_KEPT, "old"));
+	assert_int_equal(starts, 0);
 }
 
 TEST(the_base_path_of_a_kept_login_holds_when_it_is_in_force)
@@ -1637,7 +1698,7 @@ TEST(a_logout_forgets_every_token)
 {
 	bool any = false;
 
-	cache_token("bob", "tok", NULL);
+	cache_token(bob(), "tok", NULL);
 	cache_token(PX_ACS_SESSION, "tok", NULL);
 	assert_ok(px_store_logout(&config, &any));
 	assert_true(any);
@@ -1658,7 +1719,7 @@ TEST(a_logout_that_cannot_remove_says_so)
 {
 	bool any;
 
-	cache_token("bob", "tok", NULL);
+	cache_token(bob(), "tok", NULL);
 	no_unlinkat = (struct fault){ .times = 1, .error = EROFS };
 	assert_fails(PX_KERNEL, px_store_logout(&config, &any), "cannot remove", "Read-only");
 	allocation_fails(1);
@@ -1764,7 +1825,7 @@ static enum px_status try_s3(void (*who)(int in, int out), uint64_t status, cons
 TEST(a_stranger_is_handed_the_request_and_nothing_of_the_stores)
 {
 	/* There is a token, and credentials in the environment: they stay where they are. */
-	cache_token("bob", "tok", NULL);
+	cache_token(bob(), "tok", NULL);
 	assert_ok(try_s3(is_strange, PX_OK, ""));
 }
 
@@ -1791,7 +1852,7 @@ static void wants_a_login(int in, int out)
 
 TEST(a_stranger_gets_no_login)
 {
-	cache_token("bob", "tok", NULL);
+	cache_token(bob(), "tok", NULL);
 	assert_fails(PX_UNTRUSTED, try_s3(wants_a_login, PX_OK, ""), "cannot be understood");
 }
 
@@ -1987,7 +2048,8 @@ int main(void)
 		in_world(a_token_that_another_process_got_meanwhile_saves_a_login),
 		in_world(tokens_are_not_handed_out_for_ever),
 		in_world(a_refused_login_says_what_to_mend_and_is_not_repeated_at_once),
-		in_world(a_mended_password_file_is_tried_at_once),
+		in_world(a_corrected_password_is_tried_at_once),
+		in_world(a_password_file_that_is_written_anew_with_the_same_password_is_not),
 		in_world(a_refused_login_with_credentials_of_the_environment_names_the_variables),
 		in_world(without_credentials_the_advice_is_to_log_in),
 		in_world(a_password_file_that_is_unfit_stops_the_login),
@@ -2001,20 +2063,22 @@ int main(void)
 		in_world(a_login_by_hand_without_a_base_path_follows_the_config),
 		in_world(a_login_by_hand_takes_no_cached_token_for_an_answer),
 		in_world(a_refused_login_by_hand_may_be_repeated_at_once),
-		in_world(a_login_by_hand_clears_the_refusal_of_its_user),
+		in_world(a_login_by_hand_does_not_mind_that_the_configured_credentials_are_unfit),
 		in_world(a_login_by_hand_needs_a_place_to_be_kept),
 		in_world(a_login_by_hand_that_cannot_be_kept_is_an_error),
 		in_world(a_login_by_hand_needs_a_name_and_a_password_that_fit),
 		in_world(a_service_account_hands_over_what_it_signed_and_not_its_key),
-		in_world(a_service_account_that_is_refused_is_remembered_until_its_file_is_mended),
+		in_world(a_service_account_that_is_refused_is_remembered_until_its_key_is_another),
 		in_world(a_key_that_does_not_sign_is_named),
 		in_world(a_libcrypto_that_does_not_sign_is_no_matter_of_the_store),
 		in_world(a_service_account_that_is_unfit_stops_before_anything_is_started),
 		in_world(a_service_account_may_log_in_by_hand),
 		in_world(a_kept_login_serves_when_nobody_is_configured),
-		in_world(a_kept_login_that_is_refused_is_remembered),
-		in_world(a_kept_login_that_is_unfit_stops_the_login),
-		in_world(a_login_by_hand_drops_the_token_of_the_kept_login),
+		in_world(units_that_are_handed_the_same_login_share_its_token),
+		in_world(and_one_that_is_handed_another_gets_no_token_of_theirs),
+		in_world(a_login_that_is_handed_over_and_refused_is_remembered_for_every_unit),
+		in_world(and_corrected_it_is_tried_at_once),
+		in_world(a_kept_login_that_is_unfit_stops_before_anything_is_started),
 		in_world(the_base_path_of_a_kept_login_holds_when_it_is_in_force),
 		in_world(without_a_session_the_base_path_stays),
 		in_world(a_logout_forgets_every_token),

@@ -682,6 +682,33 @@ TEST(a_clone_is_busy_and_told_of_name)
 	assert_int_equal(world.naps, 0);
 }
 
+TEST(a_clone_is_no_status_that_a_service_would_try_again)
+{
+	options.service = true;
+	see(a_clone);
+	assert_fails(PX_TWIN, unlock(false), NAME, "sdc", "clone", "name=");
+}
+
+TEST(what_passes_by_itself_is_busy_for_a_service_too)
+{
+	struct look look = ours;
+
+	options.service = true;
+	look.suspended = true;
+	see(look);
+	assert_fails(PX_BUSY, unlock(false), "suspended");
+	look = a_clone;
+	look.slave = 0;
+	look.slave_name = NULL;
+	see(look);
+	assert_fails(PX_BUSY, unlock(false), "unknown");
+	look = a_clone;
+	look.foreign = true;
+	look.slave = DEVNO;
+	see(look);
+	assert_fails(PX_BUSY, unlock(false), NAME);
+}
+
 TEST(a_clone_with_a_name_of_its_own_is_opened)
 {
 	static char name[] = "the-clone";
@@ -835,7 +862,7 @@ TEST(one_that_is_still_in_use_is_busy)
 
 TEST(a_service_takes_its_turn_with_the_store_and_leaves_it_before_the_key_is_used)
 {
-	options.takes_turns = true;
+	options.service = true;
 	assert_ok(unlock(false));
 	assert_string_equal(world.steps, "load slave name turn store get:base/" SECRET
 					 " end seal activate free");
@@ -844,7 +871,7 @@ TEST(a_service_takes_its_turn_with_the_store_and_leaves_it_before_the_key_is_use
 
 TEST(where_there_are_no_turns_it_goes_on_without)
 {
-	options.takes_turns = true;
+	options.service = true;
 	world.turn_errno = EACCES;
 	assert_ok(unlock(false));
 	assert_true(unlocked.created);
@@ -965,6 +992,8 @@ int main(void)
 		unlock_test(a_device_that_is_mapped_by_the_name_given_is_a_success),
 		unlock_test(a_suspended_mapping_is_busy),
 		unlock_test(a_clone_is_busy_and_told_of_name),
+		unlock_test(a_clone_is_no_status_that_a_service_would_try_again),
+		unlock_test(what_passes_by_itself_is_busy_for_a_service_too),
 		unlock_test(a_clone_with_a_name_of_its_own_is_opened),
 		unlock_test(a_name_that_belongs_to_another_kind_of_mapping_is_busy),
 		unlock_test(a_name_whose_owner_is_unknown_is_busy),

@@ -6,6 +6,7 @@
 unit_tests = tests/unit/test_status \
 	tests/unit/test_apart \
 	tests/unit/test_clock \
+	tests/unit/test_flock \
 	tests/unit/test_strv \
 	tests/unit/test_path \
 	tests/unit/test_printable \
@@ -76,6 +77,11 @@ tests_unit_test_clock_SOURCES = tests/unit/test_clock.c $(unit_support)
 tests_unit_test_clock_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_clock_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
 tests_unit_test_clock_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_flock_SOURCES = tests/unit/test_flock.c $(unit_support)
+tests_unit_test_flock_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_flock_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) -Wl,--wrap=flock
+tests_unit_test_flock_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_strv_SOURCES = tests/unit/test_strv.c $(unit_support)
 tests_unit_test_strv_CPPFLAGS = $(unit_cppflags)

@@ -247,6 +247,7 @@ clone() {
     dd if=$A of=$B bs=1M status=none
     mount -t pxenc $A /mnt/a
     fails_with 'a clone of an open volume is refused, with a word about name=' 5 'name=' pxenc open $B
+    fails_with 'its unit is told by a status of its own, and does not try again' 16 'name=' pxenc open --service $B
     fails_with 'mount says the same' 32 'name=' mount -t pxenc $B /mnt/b
     check 'the clone mounts with name=' mount -t pxenc -o name=clone $B /mnt/b
     check_equal 'and it is the clone that is mounted' "$(ls /sys/block/"$(basename "$(readlink -f /dev/mapper/clone)")"/slaves)" vdc
