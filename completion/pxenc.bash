@@ -63,8 +63,8 @@ _pxenc_words() {
 	local options=(--help --verbose)
 	case $1 in
 	'')
-		options=(format open close resize suspend resume guard status enroll rotate erase header
-			secrets credentials --help --version)
+		options=(format open close resize suspend resume guard status doctor enroll rotate erase
+			header secrets credentials --help --version)
 		;;
 	format)
 		options+=(--secret --cluster-key --generate --fstype --auto --label --cipher
@@ -82,7 +82,7 @@ _pxenc_words() {
 	close) options+=(--deferred --force --stuck) ;;
 	resize | resume) options+=(--options) ;;
 	guard) options+=(--interval) ;;
-	status | 'secrets list') options+=(--json) ;;
+	status | doctor | 'secrets list') options+=(--json) ;;
 	secrets) options=(dcos set-cluster-key create update get list delete) ;;
 	'secrets dcos') options=(login logout) ;;
 	'secrets dcos login')
@@ -115,7 +115,7 @@ _pxenc_arguments() {
 	fi
 	case $1 in
 	'' | header | secrets | 'secrets dcos' | credentials) _pxenc_words "$1" ;;
-	format | open | enroll | rotate | erase | 'header '*) _pxenc_devices "${2:-/dev/}" ;;
+	format | open | doctor | enroll | rotate | erase | 'header '*) _pxenc_devices "${2:-/dev/}" ;;
 	close | resize | suspend | resume | status)
 		_pxenc_mappings
 		[[ $2 != */* ]] || _pxenc_devices "$2"

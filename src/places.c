@@ -33,6 +33,11 @@ const char *px_place_credstore_encrypted(void)
 	return "/etc/credstore.encrypted";
 }
 
+const char *px_place_kernel(void)
+{
+	return "";
+}
+
 const char *px_place_systemd_creds(void)
 {
 	return "/usr/bin/systemd-creds";

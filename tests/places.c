@@ -42,6 +42,11 @@ const char *px_place_credstore_encrypted(void)
 	return from_environment("PXENC_TEST_CREDSTORE_ENCRYPTED");
 }
 
+const char *px_place_kernel(void)
+{
+	return from_environment("PXENC_TEST_KERNEL");
+}
+
 const char *px_place_systemd_creds(void)
 {
 	return from_environment("PXENC_TEST_SYSTEMD_CREDS");

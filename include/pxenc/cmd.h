@@ -36,6 +36,7 @@ enum px_status px_cmd_header_seal(int argc, char **argv);
 enum px_status px_cmd_login(int argc, char **argv);
 enum px_status px_cmd_logout(int argc, char **argv);
 enum px_status px_cmd_set_cluster_key(int argc, char **argv);
+enum px_status px_cmd_doctor(int argc, char **argv);
 enum px_status px_cmd_enroll(int argc, char **argv);
 enum px_status px_cmd_rotate(int argc, char **argv);
 enum px_status px_cmd_secret_create(int argc, char **argv);

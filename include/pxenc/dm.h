@@ -48,6 +48,10 @@ int px_dm_release(const char *name) PX_MUST_CHECK;
 /* Removes a mapping that nobody uses, without waiting. -EBUSY: somebody does. -ENOENT. -errno. */
 int px_dm_remove(const char *name) PX_MUST_CHECK;
 
+/* Whether the kernel has dm-crypt, or a module of it, below a root ("": this machine's). Nothing is
+ * loaded. */
+bool px_dm_has_crypt(const char *root);
+
 void px_dm_crypt_clear(struct px_dm_crypt *crypt);
 
 static inline void px_dm_crypt_cleanup(struct px_dm_crypt *crypt)

@@ -2,6 +2,8 @@
 #ifndef PXENC_LOCK_H
 #define PXENC_LOCK_H
 
+#include <stdbool.h>
+
 #include "pxenc/cleanup.h"
 #include "pxenc/status.h"
 
@@ -15,6 +17,10 @@ enum px_status px_lock_device(const char *device, char **ret_path, int *ret_fd);
 
 /* The same, silently, for a path without links. -EBUSY: another pxenc is changing it; -errno. */
 int px_lock_try(const char *path, int *ret_fd);
+
+/* Whether another pxenc is changing it. Takes no lock, and does not open it for writing, of which
+ * udev would take notice. */
+bool px_lock_is_held(const char *path);
 
 /*
  * From now until fd is closed, udevd does not look at the block device (systemd's "Locking block

@@ -27,6 +27,9 @@ bool px_persist_is_handed(void);
 /* What the file holds, encrypted or not: other bytes are another login. PX_USAGE, PX_NOMEM. */
 enum px_status px_persist_read(char **ret_bytes, size_t *ret_len) PX_MUST_CHECK;
 
+/* Whether it is encrypted with the host key alone, which lies on the machine's own disk. */
+bool px_persist_is_by_host_key(const char *file);
+
 /* Its base path; NULL where it came with none, or there is no login at all. PX_USAGE, PX_NOMEM. */
 enum px_status px_persist_base_path(char **ret_base) PX_MUST_CHECK;
 

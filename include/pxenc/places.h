@@ -22,6 +22,9 @@ const char *px_place_run(void);
 const char *px_place_credstore(void);
 const char *px_place_credstore_encrypted(void);
 
+/* What comes before /sys, /lib/modules and /dev where the kernel is asked what it can do: "". */
+const char *px_place_kernel(void);
+
 /* The absolute path of systemd-creds(1). */
 const char *px_place_systemd_creds(void);
 

@@ -34,6 +34,16 @@ enum px_get {
 				  before it, such as a proxy, says so */
 };
 
+/*
+ * From now on one of the config's URLs alone is asked, with whatever login there is. What it
+ * answers without any good one is PX_UNAUTHENTICATED too: who gets that knows that it answers, over
+ * TLS that was verified. Before the first question. url is kept by reference.
+ */
+void px_store_ask_only(struct px_store *store, const char *url);
+
+/* The DC/OS user as whom the last question was asked; NULL: nobody. */
+const char *px_store_user(const struct px_store *store);
+
 /* how: an OR of enum px_get. */
 enum px_status px_store_get(struct px_store *store, const char *path, unsigned int how,
 			    struct px_secret **ret_value) PX_MUST_CHECK;
@@ -81,6 +91,17 @@ enum px_status px_store_logout(const struct px_config *config, bool *ret_any) PX
 /* The base path that a login by hand asked for, if one is in force, or one that is kept for
  * restarts: replaces config's. */
 enum px_status px_store_session_base(struct px_config *config) PX_MUST_CHECK;
+
+/* The login by hand that is in force. */
+struct px_store_session {
+	char *uid;	/* NULL: there is none */
+	int64_t expiry; /* seconds since 1970 */
+	int cache;	/* 0, or the -errno because of which ACS tokens are not kept at all */
+};
+
+/* PX_USAGE: the CA file is not fit. PX_NOMEM. The caller frees ret_session->uid. */
+enum px_status px_store_session(const struct px_config *config,
+				struct px_store_session *ret_session) PX_MUST_CHECK;
 
 struct px_s3_request;
 

@@ -25,6 +25,9 @@ const struct px_command px_commands[] = {
 	{ "guard", "[--interval SECONDS]",
 	  "suspend the volumes whose secrets the store withdraws; a service", px_cmd_guard },
 	{ "status", "[NAME|DEVICE …] [--json]", "show what is open, and how", px_cmd_status },
+	{ "doctor", "[DEVICE] [--json]",
+	  "check every link of the chain, to the store or to DEVICE's key; changes nothing",
+	  px_cmd_doctor },
 	{ "enroll",
 	  "DEVICE [--secret PATH | --cluster-key | --generate] [--recovery-key] [--auto]\n"
 	  "                    [--key-file F | --present-secret PATH]",

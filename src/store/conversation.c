@@ -72,7 +72,10 @@ static int make_session(const struct px_store *store, struct px_frame *ret_frame
 	r = px_frame_new(PX_FRAME_SESSION, 0, session_size(store), ret_frame);
 	if (r < 0)
 		return r;
-	r = add_urls(ret_frame, store->config->cluster_urls);
+	if (store->only)
+		r = px_frame_add_text(ret_frame, PX_FIELD_URL, store->only);
+	else
+		r = add_urls(ret_frame, store->config->cluster_urls);
 	if (r == 0 && !px_store_is_stranger(store))
 		r = px_frame_add_text(ret_frame, PX_FIELD_STORE, store->config->store);
 	if (r == 0 && store->ca)

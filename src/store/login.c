@@ -74,10 +74,20 @@ void px_login_restart(struct px_store *store)
 	store->wants = 0;
 }
 
+/* Without an ACS token pxenc-fetch would want a login before it asks anybody: with one that is no
+ * good, the URL has to say so itself. Where that cannot be had, the login comes first. */
+static void show_none(struct px_store *store)
+{
+	static const char none[] = "none";
+
+	if (px_secret_from(none, strlen(none), &store->shown.token) < 0)
+		store->shown.token = NULL;
+}
+
 void px_login_choose(struct px_store *store)
 {
-	if (!store->shown.token)
-		show_cached(store);
+	if (!store->shown.token && !show_cached(store) && store->only)
+		show_none(store);
 }
 
 static enum px_status send_credentials(struct px_store *store, struct px_frame *frame, int r)

@@ -41,6 +41,16 @@ enum px_status px_store_new(const struct px_config *config, int64_t deadline,
 	return PX_OK;
 }
 
+void px_store_ask_only(struct px_store *store, const char *url)
+{
+	store->only = url;
+}
+
+const char *px_store_user(const struct px_store *store)
+{
+	return store->shown.uid;
+}
+
 static int make_request(const struct question *question, struct px_frame *ret_frame)
 {
 	size_t value_len = question->value ? px_secret_len(question->value) : 0;
@@ -281,8 +291,9 @@ enum px_status px_store_login(struct px_store *store, const struct px_account *a
 	return st;
 }
 
-/* The cache of a config's cluster; NULL where nothing is cached. */
-static enum px_status open_cache(const struct px_config *config, struct px_acs_cache **ret_cache)
+/* The cache of a config's cluster; NULL where nothing is cached: *ret_cause has the -errno. */
+static enum px_status open_cache(const struct px_config *config, struct px_acs_cache **ret_cache,
+				 int *ret_cause)
 {
 	px_auto(free) char *ca = NULL;
 	enum px_status st = PX_OK;
@@ -292,10 +303,8 @@ static enum px_status open_cache(const struct px_config *config, struct px_acs_c
 		st = px_file_read(config->ca_cert_file, "CA certificate", PX_CA_MAX, &ca, &ca_len);
 	if (st)
 		return st;
-	if (px_acs_cache_open(px_place_run(), config->cluster_urls, ca, ca_len, ret_cache) ==
-	    -ENOMEM)
-		return px_nomem();
-	return PX_OK;
+	*ret_cause = px_acs_cache_open(px_place_run(), config->cluster_urls, ca, ca_len, ret_cache);
+	return *ret_cause == -ENOMEM ? px_nomem() : PX_OK;
 }
 
 enum px_status px_store_logout(const struct px_config *config, bool *ret_any)
@@ -304,7 +313,7 @@ enum px_status px_store_logout(const struct px_config *config, bool *ret_any)
 	enum px_status st;
 	int r;
 
-	st = open_cache(config, &cache);
+	st = open_cache(config, &cache, &r);
 	if (st)
 		return st;
 	r = px_acs_drop_all(cache, ret_any);
@@ -320,8 +329,9 @@ enum px_status px_store_session_base(struct px_config *config)
 	px_auto(acs) struct px_acs session = { .token = NULL };
 	px_auto(free) char *kept = NULL;
 	enum px_status st;
+	int r;
 
-	st = open_cache(config, &cache);
+	st = open_cache(config, &cache, &r);
 	if (st)
 		return st;
 	if (px_acs_load(cache, PX_ACS_SESSION, &session) == 0)
@@ -331,6 +341,25 @@ enum px_status px_store_session_base(struct px_config *config)
 		return PX_OK;
 	st = px_persist_base_path(&kept);
 	return st || !kept ? st : px_config_set_base_path(config, kept);
+}
+
+enum px_status px_store_session(const struct px_config *config,
+				struct px_store_session *ret_session)
+{
+	px_auto(acs_cache) struct px_acs_cache *cache = NULL;
+	px_auto(acs) struct px_acs acs = { .token = NULL };
+	struct px_store_session session = { .uid = NULL };
+	enum px_status st;
+
+	st = open_cache(config, &cache, &session.cache);
+	if (st)
+		return st;
+	if (px_acs_load(cache, PX_ACS_SESSION, &acs) == 0) {
+		session.uid = px_steal(&acs.uid);
+		session.expiry = acs.expiry;
+	}
+	*ret_session = session;
+	return PX_OK;
 }
 
 void px_store_free(struct px_store **store)

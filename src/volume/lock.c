@@ -30,6 +30,14 @@ int px_lock_try(const char *path, int *ret_fd)
 	return 0;
 }
 
+bool px_lock_is_held(const char *path)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	px_auto(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0 && fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+}
+
 enum px_status px_lock_device(const char *device, char **ret_path, int *ret_fd)
 {
 	px_auto(free) char *path = realpath(device, NULL);

@@ -246,6 +246,16 @@ TEST(a_login_that_is_kept_comes_back)
 					  "decrypt --name=pxenc.login --newline=no - -\n");
 }
 
+TEST(what_the_host_key_alone_encrypts_is_told_by_its_id)
+{
+	assert_true(px_persist_is_by_host_key(
+		temp_text("host", "Whxqht+dQJax1aZeCGLxmiAAAAABAAAADAAAABAAAAC1\n", 0600)));
+	assert_false(px_persist_is_by_host_key(
+		temp_text("both", "k6iUCUh0RJCQyvL8k8q1UyAAAAABAAAADAAAABAAAAC1\n", 0600)));
+	assert_false(px_persist_is_by_host_key(temp_text("short", "Whxqht", 0600)));
+	assert_false(px_persist_is_by_host_key(temp_path("nothing")));
+}
+
 TEST(it_is_for_its_owner_alone)
 {
 	mode_t before = umask(0);
@@ -670,6 +680,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		in_world(a_login_that_is_kept_comes_back),
+		in_world(what_the_host_key_alone_encrypts_is_told_by_its_id),
 		in_world(it_is_for_its_owner_alone),
 		in_world(a_service_account_is_kept_too),
 		in_world(with_a_tpm2_it_is_encrypted_with_both_keys),

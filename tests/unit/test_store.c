@@ -482,6 +482,69 @@ TEST(the_session_hands_over_urls_ca_store_and_time_and_no_credentials)
 	assert_ok(get(store));
 }
 
+static void checks_one_url(int in, int out)
+{
+	struct px_frame frame = peer_hear(in, PX_FRAME_SESSION);
+	struct px_field field;
+	size_t pos = 0;
+
+	peer_insist(px_field_next(px_secret_bytes(frame.payload), px_secret_len(frame.payload),
+				  &pos, &field) == 0);
+	peer_insist(field.tag == PX_FIELD_URL && memcmp(field.data, "https://m2", 10) == 0);
+	peer_insist(px_field_next(px_secret_bytes(frame.payload), px_secret_len(frame.payload),
+				  &pos, &field) == 0);
+	peer_insist(field.tag != PX_FIELD_URL);
+	peer_insist(peer_has(&frame, PX_FIELD_ACS, "none"));
+	peer_request(in);
+	peer_credentials(in, out, "bob", "sesame");
+	peer_token(out, "tok");
+	peer_value(out, "value");
+	peer_end(in);
+}
+
+static void checks_one_url_and_token(int in, int out)
+{
+	peer_session(in, "cached");
+	peer_request(in);
+	peer_value(out, "value");
+	peer_end(in);
+}
+
+TEST(one_url_alone_is_asked_before_there_is_a_login)
+{
+	px_auto(store) struct px_store *store = new_store(checks_one_url);
+
+	px_store_ask_only(store, urls[1]);
+	assert_null(px_store_user(store));
+	assert_ok(get(store));
+	assert_string_equal(px_store_user(store), "bob");
+}
+
+TEST(one_url_alone_is_asked_with_the_token_of_its_cluster)
+{
+	px_auto(store) struct px_store *store = new_store(checks_one_url_and_token);
+
+	cache_token(bob(), "cached", NULL);
+	px_store_ask_only(store, urls[1]);
+	assert_ok(get(store));
+}
+
+TEST(the_session_in_force_has_a_user_and_an_end)
+{
+	struct px_store_session session;
+
+	assert_ok(px_store_session(&config, &session));
+	assert_null(session.uid);
+	assert_int_equal(session.cache, 0);
+	cache_token(PX_ACS_SESSION, "cached", NULL);
+	assert_ok(px_store_session(&config, &session));
+	assert_string_equal(session.uid, "bob");
+	assert_true(session.expiry > time(NULL));
+	free(session.uid);
+	config.ca_cert_file = strdup(temp_path("nothing"));
+	assert_fails(PX_USAGE, px_store_session(&config, &session), "nothing");
+}
+
 static void checks_for_ever(int in, int out)
 {
 	struct px_frame frame = peer_hear(in, PX_FRAME_SESSION);
@@ -2007,6 +2070,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		in_world(the_session_hands_over_urls_ca_store_and_time_and_no_credentials),
+		in_world(one_url_alone_is_asked_before_there_is_a_login),
+		in_world(one_url_alone_is_asked_with_the_token_of_its_cluster),
+		in_world(the_session_in_force_has_a_user_and_an_end),
 		in_world(without_a_deadline_the_session_names_none),
 		in_world(all_requests_of_a_store_are_one_conversation),
 		in_world(a_list_is_sorted),

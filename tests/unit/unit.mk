@@ -44,6 +44,8 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_dm_release \
 	tests/unit/test_dm_stack \
 	tests/unit/test_dm_suspend \
+	tests/unit/test_dm_target \
+	tests/unit/test_lock \
 	tests/unit/test_driver \
 	tests/unit/test_plugin \
 	tests/unit/test_vital \
@@ -340,6 +342,16 @@ tests_unit_test_dm_suspend_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=dm_task_set_sector -Wl,--wrap=dm_task_set_message -Wl,--wrap=dm_task_run \
 	-Wl,--wrap=dm_task_get_errno -Wl,--wrap=dm_task_destroy
 tests_unit_test_dm_suspend_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_dm_target_SOURCES = tests/unit/test_dm_target.c $(unit_support)
+tests_unit_test_dm_target_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_dm_target_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_dm_target_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_lock_SOURCES = tests/unit/test_lock.c $(unit_support)
+tests_unit_test_lock_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_lock_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_lock_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_driver_SOURCES = tests/unit/test_driver.c $(unit_support)
 tests_unit_test_driver_CPPFLAGS = $(unit_cppflags)

@@ -89,6 +89,10 @@ keyless() {
     fails_with 'open and mount of a suspended volume say how to go on' 5 'pxenc resume vol' pxenc open $A
     fails_with 'close says so too' 5 'pxenc resume vol' pxenc close vol
     fails_with 'resize as well' 5 'pxenc resume vol' pxenc resize vol
+    check_match 'doctor as well, and it looks at all the rest' "$(timeout 60 pxenc doctor $A; echo "status $?")" \
+        '^failed +mapping: vol is suspended: pxenc resume vol'
+    check_equal 'nothing else is wrong' "$(timeout 60 pxenc doctor $A --json | jq -c 'map(select(.state == "failed") | [.check, .status])')" \
+        '[["mapping",5]]'
     check 'status does not hang' timeout 10 pxenc status
     fails_with 'resume with another secret: the key opens no keyslot' 2 'keyslot' pxenc resume vol -o secret=other
     check 'and it stays suspended' is_suspended vol

@@ -197,6 +197,9 @@ flags() {
     umount /mnt/a
     mapping_gone
     check_match '-v tells the stages' "$(/usr/sbin/mount.pxenc -v $A /mnt/a 2>&1)" 'stage mount: '
+    check_equal 'doctor finds nothing wrong with a mounted volume' "$(pxenc doctor $A | grep -c ^failed)" 0
+    check_match 'doctor says that it is open' "$(pxenc doctor $A)" '^ok +mapping: it is open, as pxenc-'
+    check_match 'and that the kernel has dm-crypt' "$(pxenc doctor)" '^ok +kernel:'
     check_match 'the table shows the volume with its driver' "$(pxenc status)" 'pxenc-.*xts-aes-aesni.*/mnt/a'
     umount /mnt/a
     mapping_gone
