@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include "erase-store.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "pxenc/key.h"
 #include "pxenc/log.h"
 #include "pxenc/new-key.h"
+#include "pxenc/seal.h"
 #include "pxenc/strv.h"
 #include "secret-use.h"
 
@@ -28,13 +30,29 @@ static bool is_own(const struct px_erasure *erasure, const char *relative)
 	return relative && px_new_key_is_own(relative, erasure->uuid);
 }
 
-/* The other key of a rotation opens the keyslot that the sealed LUKS2 token names for it. One that
- * is to be kept stays. */
+/*
+ * It opens the keyslot that the sealed LUKS2 token names for it, or fits the mark there: the old
+ * one's keyslot may be gone, and all are once erase was interrupted. A new one that has no keyslot
+ * while the present one does was not made for this volume alone: see take_up in rotation.c.
+ */
+static bool is_proved(const struct px_erasure *erasure, const struct px_token_other *other,
+		      const struct px_secret *key)
+{
+	px_auto(secret) struct px_secret *volume_key = NULL;
+	bool may_lack_slot = other == &token_of(erasure)->old || !erasure->volume_key;
+
+	if (px_luks_open_slot(erasure->luks, other->keyslot, key, &volume_key) >= 0)
+		return true;
+	return may_lack_slot && other->proof &&
+	       px_seal_check_mark(other->proof, erasure->uuid, other->secret, key) == 0;
+}
+
+/* The other key of a rotation. One that is to be kept stays. */
 static enum px_status prove_other(struct px_erasure *erasure, struct px_session *session)
 {
 	const struct px_token *token = token_of(erasure);
 	const struct px_token_other *other = token->next.secret ? &token->next : &token->old;
-	px_auto(secret) struct px_secret *key = NULL, *volume_key = NULL;
+	px_auto(secret) struct px_secret *key = NULL;
 	px_auto(free) char *full = NULL;
 	enum px_status st;
 
@@ -45,14 +63,17 @@ static enum px_status prove_other(struct px_erasure *erasure, struct px_session 
 		st = px_store_get(session->store, full, PX_GET_PASSPHRASE | PX_GET_MAYBE, &key);
 	if (st)
 		return st == PX_NO_SECRET ? PX_OK : st;
-	if (px_luks_open_slot(erasure->luks, other->keyslot, key, &volume_key) >= 0)
-		erasure->other = other->secret;
+	if (!is_proved(erasure, other, key))
+		return PX_OK;
+	erasure->other = other->secret;
+	erasure->other_key = px_steal(&key);
 	return PX_OK;
 }
 
 enum px_status px_erasure_prove(struct px_erasure *erasure, struct px_session *session, int fd)
 {
 	enum px_status st;
+	int r;
 
 	if (!erasure->luks)
 		return PX_OK;
@@ -62,10 +83,11 @@ enum px_status px_erasure_prove(struct px_erasure *erasure, struct px_session *s
 	erasure->sealed = px_key_is_generated(erasure->key) &&
 			  strcmp(px_luks_uuid(erasure->luks), erasure->uuid) == 0 &&
 			  px_header_seal_verify(fd, erasure->key) == 0;
-	/* Failing is no error: the keyslot is gone when erase was interrupted. */
-	if (px_luks_open_slot(erasure->luks, token_of(erasure)->keyslot, erasure->key,
-			      &erasure->volume_key) < 0)
-		return PX_OK;
+	r = px_luks_open_slot(erasure->luks, token_of(erasure)->keyslot, erasure->key,
+			      &erasure->volume_key);
+	if (r == -ENOMEM)
+		return px_nomem();
+	/* Any other failure is none: the keyslot is gone when erase was interrupted. */
 	return erasure->sealed ? prove_other(erasure, session) : PX_OK;
 }
 
@@ -96,6 +118,18 @@ enum px_status px_erasure_drop_other(const struct px_erasure *erasure, struct px
 	return st || kept ? st : px_store_drop(session->store, full);
 }
 
+/* By one of the volume's keys: the backup may be that of before the rotation. */
+static int open_backup(const struct px_erasure *erasure, struct px_luks *luks,
+		       struct px_secret **ret_volume_key)
+{
+	int slot = px_luks_token(luks)->keyslot;
+	int r = px_luks_open_slot(luks, slot, erasure->key, ret_volume_key);
+
+	return r < 0 && erasure->other_key
+		       ? px_luks_open_slot(luks, slot, erasure->other_key, ret_volume_key)
+		       : r;
+}
+
 /*
  * The keyslots are gone when erase was interrupted. The backup's own keyslot then gives the volume
  * key, and the digest in the header says whether it is this volume's.
@@ -108,8 +142,7 @@ static bool opens_backup(const struct px_erasure *erasure, const struct px_backu
 
 	if (px_backup_load(backup, px_luks_device_size(erasure->luks), "the header backup",
 			   &luks) ||
-	    !px_luks_token(luks) ||
-	    px_luks_open_slot(luks, px_luks_token(luks)->keyslot, erasure->key, &volume_key) < 0 ||
+	    !px_luks_token(luks) || open_backup(erasure, luks, &volume_key) < 0 ||
 	    !px_luks_is_volume_key(erasure->luks, volume_key))
 		return false;
 	*ret_volume_key = px_steal(&volume_key);
@@ -152,7 +185,7 @@ static enum px_status drop_backup(const struct px_erasure *erasure, struct px_se
 		if (st == PX_NO_SECRET)
 			return PX_OK;
 	}
-	if (st == PX_UNTRUSTED)
+	if (st == PX_BAD_HEADER)
 		return PX_OK;
 	if (st && st != PX_NO_SECRET)
 		return st;
@@ -238,6 +271,7 @@ enum px_status px_erasure_left(const struct px_erasure *erasure, struct px_sessi
 void px_erasure_clear(struct px_erasure *erasure)
 {
 	px_secret_free(&erasure->key);
+	px_secret_free(&erasure->other_key);
 	px_secret_free(&erasure->volume_key);
 	px_luks_free(&erasure->luks);
 }

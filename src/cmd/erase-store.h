@@ -21,6 +21,7 @@ struct px_erasure {
 	bool sealed;		      /* the header has the seal that the key makes */
 	const char
 		*other; /* the other key's path, proved, of a rotation that is not done; or NULL */
+	struct px_secret *other_key;
 };
 
 /*
@@ -34,7 +35,8 @@ enum px_status px_erasure_prove(struct px_erasure *erasure, struct px_session *s
  * there is no header that could name one. */
 bool px_erasure_is_doubtful(const struct px_erasure *erasure);
 
-/* Deletes the key of the rotation: while the keyslots are there, since nothing proves it later. */
+/* Deletes the other key of the rotation: while the keyslots are there, since they prove the most.
+ */
 enum px_status px_erasure_drop_other(const struct px_erasure *erasure,
 				     struct px_session *session) PX_MUST_CHECK;
 

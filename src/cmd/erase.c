@@ -16,10 +16,11 @@
 /*
  * A volume is erased in this order, and each step can be done again:
  *
- *   the other key   of a rotation that is not done, which only its keyslot proves
+ *   the other key   of a rotation that is not done, which its keyslot proves
  *   the keyslots    overwritten, so the data is lost from here on, also if the store fails
  *   the backup      of its header
  *   the present key
+ *   a word          on what is left in the store, since nothing tells of it later
  *   the header      which told until now which volume it was
  *
  * The present key is the last that leaves the store, since it proves by the header's seal that this
@@ -132,10 +133,15 @@ static enum px_status wipe_keyslots(const struct job *job)
 			      true);
 }
 
-/* libblkid is to see nothing of it any more. */
+/* libblkid is to see nothing of it any more. Its two copies come last: what is left of a volume is
+ * known for one as long as it can be. */
 static enum px_status wipe_header(const struct job *job)
 {
-	return px_header_wipe(job->lock, job->device, 0, job->header_size, false);
+	uint64_t copies = 2 * job->seen.copy_size;
+	enum px_status st;
+
+	st = px_header_wipe(job->lock, job->device, copies, job->header_size, false);
+	return st ? st : px_header_wipe(job->lock, job->device, 0, copies, false);
 }
 
 /* Whatever the store says, the keyslots go. */
@@ -159,33 +165,37 @@ static enum px_status destroy(struct job *job)
 	return st;
 }
 
-static enum px_status erase(struct job *job)
-{
-	enum px_status st = destroy(job);
-
-	if (!st)
-		st = wipe_header(job);
-	if (!st && job->left && px_erasure_is_doubtful(&job->erasure))
-		return px_fail(PX_BAD_HEADER,
-			       "%s is erased, but nothing proved that it was volume %s: left in "
-			       "the store: %s; delete them when no volume, snapshot or clone needs "
-			       "them",
-			       job->device, job->seen.names.uuid, job->left);
-	return st;
-}
-
-static void report(const struct job *job)
+/* PX_BAD_HEADER: it may be another volume's. */
+static enum px_status tell_left(const struct job *job)
 {
 	const struct px_luks *luks = job->erasure.luks;
 	const char *secret = luks ? px_luks_token(luks)->secret : NULL;
 
-	printf("%s: volume %s is erased\n", job->device, job->seen.names.uuid);
+	if (job->left && px_erasure_is_doubtful(&job->erasure))
+		return px_fail(PX_BAD_HEADER,
+			       "the keyslots of %s are destroyed, but nothing proved that it was "
+			       "volume %s: left in the store: %s; delete them when no volume, "
+			       "snapshot or clone needs them",
+			       job->device, job->seen.names.uuid, job->left);
 	if (secret && !px_new_key_is_own(secret, job->seen.names.uuid))
 		printf("%s: the secret '%s' stays, since others may use it\n", job->device, secret);
 	if (job->left)
 		printf("%s: left in the store: %s; delete them when no snapshot or clone needs "
 		       "them\n",
 		       job->device, job->left);
+	fflush(stdout);
+	return PX_OK;
+}
+
+static enum px_status erase(struct job *job)
+{
+	enum px_status st = destroy(job), told;
+
+	if (st)
+		return st;
+	told = tell_left(job);
+	st = wipe_header(job);
+	return st ? st : told;
 }
 
 enum px_status px_cmd_erase(int argc, char **argv)
@@ -223,6 +233,6 @@ enum px_status px_cmd_erase(int argc, char **argv)
 	px_signals_hold();
 	st = erase(&job);
 	if (!st)
-		report(&job);
+		printf("%s: volume %s is erased\n", job.device, job.seen.names.uuid);
 	return st;
 }

@@ -72,7 +72,7 @@ static enum px_status is_others(struct px_session *session, struct px_luks *luks
 		return PX_OK;
 	st = px_header_fetch(session, old, &bytes);
 	/* It restores nothing. */
-	if (st == PX_NO_SECRET || st == PX_UNTRUSTED)
+	if (st == PX_NO_SECRET || st == PX_BAD_HEADER)
 		return PX_OK;
 	if (st)
 		return st;

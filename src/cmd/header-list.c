@@ -61,7 +61,7 @@ static enum px_status add(struct px_session *session, char *path, struct list *l
 	if (!cut_suffix(path))
 		return PX_OK;
 	st = px_header_find(session, path, &manifest);
-	if (st && st != PX_NO_SECRET && st != PX_UNTRUSTED)
+	if (st && st != PX_NO_SECRET && st != PX_BAD_HEADER)
 		return st;
 	if (st || manifest.parts == 0)
 		return PX_OK;

@@ -38,12 +38,12 @@ enum px_status px_header_find(struct px_session *session, const char *uuid,
 	if (st)
 		return st;
 	if (px_manifest_parse(px_secret_bytes(text), px_secret_len(text), &manifest) < 0)
-		return px_fail(PX_UNTRUSTED,
+		return px_fail(PX_BAD_HEADER,
 			       "'%s' is no manifest of a header backup: delete it, and take a new "
 			       "one with pxenc header backup",
 			       path);
 	if (strcmp(manifest.uuid, uuid) != 0)
-		return px_fail(PX_UNTRUSTED, "the header backup at '%s' is another volume's (%s)",
+		return px_fail(PX_BAD_HEADER, "the header backup at '%s' is another volume's (%s)",
 			       path, manifest.uuid);
 	*ret_manifest = manifest;
 	return PX_OK;
@@ -151,7 +151,7 @@ static enum px_status fetch_part(struct px_session *session, const struct px_man
 	if (st)
 		return st;
 	if (px_secret_len(value) != part_len(manifest, part))
-		return px_fail(PX_UNTRUSTED,
+		return px_fail(PX_BAD_HEADER,
 			       "part %u of the header backup, '%s', has another length than its "
 			       "manifest says",
 			       part, path);

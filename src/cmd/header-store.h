@@ -9,7 +9,7 @@
 
 /* How a header backup lies in the store. */
 
-/* The manifest of a volume's backup. PX_NO_SECRET, silently: there is none. PX_UNTRUSTED: it is
+/* The manifest of a volume's backup. PX_NO_SECRET, silently: there is none. PX_BAD_HEADER: it is
  * malformed, or another volume's; the store's failures. */
 enum px_status px_header_find(struct px_session *session, const char *uuid,
 			      struct px_manifest *ret_manifest) PX_MUST_CHECK;
@@ -21,7 +21,7 @@ enum px_status px_header_find(struct px_session *session, const char *uuid,
 enum px_status px_header_store(struct px_session *session, const struct px_manifest *manifest,
 			       const struct px_manifest *old, const uint8_t *bytes) PX_MUST_CHECK;
 
-/* The bytes of a backup, manifest->len of them. PX_UNTRUSTED: a part has another length. */
+/* The bytes of a backup, manifest->len of them. PX_BAD_HEADER: a part has another length. */
 enum px_status px_header_fetch(struct px_session *session, const struct px_manifest *manifest,
 			       uint8_t **ret_bytes) PX_MUST_CHECK;
 

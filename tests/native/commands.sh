@@ -252,25 +252,45 @@ format_keeps_its_word() {
     check_not 'output that cannot be written is a failure' bash -c 'pxenc secrets list >/dev/full'
 }
 
-format_refusals() {
-    local before value
-    new_image
+# format_refused NAME STATUS PATTERN OPTION…: of what there is in IMAGE, which stays as it is.
+format_refused() {
+    local name=$1 status=$2 pattern=$3 before
+    shift 3
     before=$(sha256sum "$IMAGE")
-    fails_with 'format with a missing secret: status 9' 9 'nowhere' pxenc format "$IMAGE" --secret nowhere
+    fails_with "$name: status $status" "$status" "$pattern" pxenc format "$IMAGE" "$@"
+    check_equal "$name: the device is as it was" "$(sha256sum "$IMAGE")" "$before"
+}
+
+format_refusals() {
+    local value
+    new_image
+    format_refused 'format with a missing secret' 9 'nowhere' --secret nowhere
     for value in 'newline\n' 'nul\0byte' "$(head -c 600 /dev/zero | tr '\0' x)"; do
         printf %b "$value" | pxenc secrets create unfit --value-file -
-        fails_with "format with a value that cannot be typed (${value:0:8}): status 1" 1 'unfit' pxenc format "$IMAGE" --secret unfit
+        format_refused "format with a value that cannot be typed (${value:0:8})" 1 'unfit' --secret unfit
         pxenc secrets delete unfit --force
     done
-    fails_with 'format --secret credentials/x: status 1' 1 'cannot be a key' pxenc format "$IMAGE" --secret credentials/x
-    fails_with 'format with a cipher that is not ours: status 1' 1 'cipher' pxenc format "$IMAGE" --cipher aes-ecb
-    fails_with 'format with two keys named: status 1' 1 'one of' pxenc format "$IMAGE" --secret a --generate
-    check_equal 'after each refusal the device is as it was' "$(sha256sum "$IMAGE")" "$before"
+    format_refused 'format --secret credentials/x' 1 'cannot be a key' --secret credentials/x
+    format_refused 'format --secret of a path that is none' 1 'no path of a secret' --secret ../x
+    format_refused 'format with a cipher that is not ours' 1 'cipher' --cipher aes-ecb
+    format_refused 'format with two keys named' 1 'one of' --secret a --generate
+    format_refused 'format with a sector size that there is not' 1 'sector-size' --sector-size 1000
+    format_refused 'format with a label that is too long' 1 'label' --label "$(printf 'l%.0s' {1..48})"
+    format_refused 'format --fstype that is no name' 1 'fstype' --fstype ../sh
+    format_refused 'format --cluster-key with none set' 9 'set-cluster-key' --cluster-key
+    printf '\0\0\0\0\203\0\0\0\1\0\0\0\377\0\0\0' | dd of="$IMAGE" bs=1 seek=446 conv=notrunc status=none
+    printf '\125\252' | dd of="$IMAGE" bs=1 seek=510 conv=notrunc status=none
+    format_refused 'format over a partition table' 15 'dos' --secret first
+    new_image
+    /sbin/mkfs.ext4 -qF "$IMAGE"
+    format_refused 'format over a filesystem' 15 'ext4' --secret first
+    new_image
+    truncate -s 1M "$IMAGE"
+    format_refused 'format of a device that is too small' 1 'small' --secret first
+    new_image
     check_equal 'and no generated key is left in the store' "$(pxenc secrets list volumes | wc -l)" "$LEFT"
     pxenc format "$IMAGE" --secret first >/dev/null
-    before=$(sha256sum "$IMAGE")
-    fails_with 'format over a volume: status 15' 15 'crypto_LUKS' pxenc format "$IMAGE"
-    check_equal 'leaves it as it was' "$(sha256sum "$IMAGE")" "$before"
+    format_refused 'format over a volume' 15 'crypto_LUKS'
     check 'format --force does it' pxenc format "$IMAGE" --force --secret first
     fails_with 'no such device: status 4' 4 'No such file' pxenc open --test "$T_DIR/nothing"
     head -c 1M /dev/urandom >"$T_DIR/random"

@@ -105,6 +105,21 @@ enroll_interrupted() {
     check_equal 'with no keyslot more' "$(slots "$IMAGE")" '0 1'
 }
 
+# The key at volumes/UUID/1 may be that of a clone, which has the same uuid.
+enroll_beside_a_clone() {
+    local uuid key
+    luks_image "$IMAGE"
+    uuid=$(uuid_of "$IMAGE")
+    pxenc secrets create "volumes/$uuid/1" --generate
+    key=$(pxenc secrets get "volumes/$uuid/1")
+    check_match 'enroll names a key of this uuid that opens nothing, as it may be a clone'"'"'s' \
+        "$(pxenc enroll "$IMAGE" --key-file <(printf 'by hand') 2>&1)" \
+        "'pwx/volumes/$uuid/1' opens no keyslot of $IMAGE.*may be a clone's: look before you delete it"
+    check_equal 'and leaves it as it was' "$(pxenc secrets get "volumes/$uuid/1")" "$key"
+    check_equal 'its own comes after it' "$(secret_of "$IMAGE")" "volumes/$uuid/2"
+    check 'and opens the volume' pxenc open --test "$IMAGE"
+}
+
 recovery() {
     local out key
     luks_image "$IMAGE"
@@ -271,6 +286,7 @@ printf 'by hand' | pxenc secrets create passphrase-by-hand --value-file -
 luks_image "$T_DIR/fresh"
 enroll
 enroll_interrupted
+enroll_beside_a_clone
 recovery
 rotate
 reencrypt

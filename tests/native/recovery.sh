@@ -136,7 +136,7 @@ hostile_backups() {
     head -c 100000 "$part" >"$planted"
     put header-a-1 "$planted"
     put header "$manifest"
-    refused 'a part that is cut off' 10 'length'
+    refused 'a part that is cut off' 11 'length'
     head -c "$(stat -c %s "$part")" /dev/urandom >"$planted"
     put header-a-1 "$planted"
     refused 'a backup of nonsense' 11 'malformed'
@@ -147,10 +147,10 @@ hostile_backups() {
     refused 'a backup that is older than its manifest says' 11 'generation 4.*of 9'
     printf 'nonsense' >"$T_DIR/m"
     put header "$T_DIR/m"
-    refused 'a manifest of nonsense' 10 'manifest'
+    refused 'a manifest of nonsense' 11 'manifest'
     sed 's/^parts a 1/parts a 4000000000/' "$manifest" >"$T_DIR/m"
     put header "$T_DIR/m"
-    refused 'a manifest with parts without end' 10 'manifest'
+    refused 'a manifest with parts without end' 11 'manifest'
     put header "$manifest"
     pxenc secrets delete "volumes/$UUID/header-a-1" --force
     refused 'a backup without its part' 9 'header-a-1'
@@ -166,7 +166,7 @@ hostile_backups() {
     UUID=$other
     zero
     put header "$T_DIR/m"
-    refused 'a foreign backup' 10 "another volume"
+    refused 'a foreign backup' 11 "another volume"
     sed "s/^uuid .*/uuid $UUID/" "$T_DIR/m" >"$T_DIR/m2"
     put header "$T_DIR/m2"
     put header-a-1 "$planted"

@@ -149,6 +149,8 @@ options() {
 
     fails_with 'fstype= is believed' 32 'vfat' mount -t pxenc -o fstype=vfat $A /mnt/a
     check 'a failed mount leaves no mapping' mapping_gone
+    fails_with 'and so is -t pxenc.vfat' 32 'vfat' mount -t pxenc.vfat $A /mnt/a
+    check 'which leaves none either' mapping_gone
     check '-t pxenc.ext4 says what is inside' mount -t pxenc.ext4 $A /mnt/a
     umount /mnt/a
     mapping_gone
