@@ -20,7 +20,8 @@
  */
 struct px_store;
 
-/* The config is kept by reference and must outlive the store. deadline: see clock.h. */
+/* The config is kept by reference and must outlive the store. deadline: see clock.h; it moves on by
+ * what the caller takes a second or more for between two questions. */
 enum px_status px_store_new(const struct px_config *config, int64_t deadline,
 			    struct px_store **ret_store) PX_MUST_CHECK;
 

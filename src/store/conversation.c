@@ -14,6 +14,7 @@
 
 #define FAREWELL_MS 200 /* for pxenc-fetch to end by itself */
 #define AGAIN_MS 250	/* before it is started anew */
+#define PAUSE_MS 1000	/* between questions that is worth a new start */
 
 static enum px_status read_ca(struct px_store *store)
 {
@@ -299,12 +300,26 @@ static enum px_status hear_all(struct px_store *store, const struct px_frame *re
 	}
 }
 
+/* The time is the store's. What passed since its last answer was the caller's, who may have tried a
+ * key for seconds; the clock of a pxenc-fetch that waits does not stop, so it is started anew. */
+static void give_time_back(struct px_store *store)
+{
+	int64_t pause = px_now_ms() - store->answered;
+
+	if (store->answered == 0 || store->deadline == PX_FOREVER || pause < PAUSE_MS)
+		return;
+	store->deadline += pause;
+	px_conversation_end(store);
+}
+
 static enum px_status begin_request(struct px_store *store, struct px_frame *request)
 {
-	bool fresh = store->child.pid == 0;
 	enum px_status st = PX_OK;
+	bool fresh;
 	int r = 0;
 
+	give_time_back(store);
+	fresh = store->child.pid == 0;
 	px_login_restart(store);
 	if (fresh)
 		st = start(store);
@@ -331,6 +346,7 @@ enum px_status px_conversation_ask(struct px_store *store, struct px_frame *requ
 	if (!st)
 		st = hear_all(store, request, ret_answer, ret_text);
 	px_login_end(store, st);
+	store->answered = px_now_ms();
 	/* Without an answer, or with one about the session, there is nobody left to talk to. */
 	if (!*ret_text || ret_answer->seq == 0)
 		kill_fetch(store);

@@ -23,6 +23,7 @@ enum px_login_state {
 struct px_store {
 	const struct px_config *config; /* without a store: a stranger's URL and CA alone */
 	int64_t deadline;
+	int64_t answered; /* when the last question was; 0: there was none */
 	const char *only; /* the one URL that is asked; NULL: the config's */
 
 	/* conversation.c: set up at the first question */

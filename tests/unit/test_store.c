@@ -564,6 +564,25 @@ TEST(without_a_deadline_the_session_names_none)
 	assert_ok(get(store));
 }
 
+static void answers_slowly(int in, int out)
+{
+	peer_session(in, NULL);
+	peer_request(in);
+	poll(NULL, 0, 700);
+	peer_value(out, "value");
+}
+
+TEST(what_the_caller_takes_between_two_questions_is_not_the_stores_time)
+{
+	px_auto(store) struct px_store *store = NULL;
+
+	peer = answers_slowly;
+	assert_int_equal(px_store_new(&config, px_now_ms() + 2000, &store), 0);
+	assert_ok(get(store));
+	poll(NULL, 0, 1500);
+	assert_ok(get(store));
+}
+
 static void checks_requests(int in, int out)
 {
 	static const struct {
@@ -2074,6 +2093,7 @@ int main(void)
 		in_world(one_url_alone_is_asked_with_the_token_of_its_cluster),
 		in_world(the_session_in_force_has_a_user_and_an_end),
 		in_world(without_a_deadline_the_session_names_none),
+		in_world(what_the_caller_takes_between_two_questions_is_not_the_stores_time),
 		in_world(all_requests_of_a_store_are_one_conversation),
 		in_world(a_list_is_sorted),
 		in_world(an_empty_list_is_a_list),
