@@ -180,24 +180,20 @@ kill_at() {
 }
 
 # A reencryption goes through all of these again and again: it suspends, resumes and swaps mappings,
-# writes and syncs. So does the one that goes on with it. Each run is killed elsewhere.
-KILLS='ioctl 2 5 8 11 14 17 20 23 26 29 32 35
-fdatasync 1 2
-fsync 1 2 3 4 5
-pwrite64 1 3 5'
+# writes and syncs. So does the one that goes on with it. Each run is killed elsewhere: early ones
+# before I/O goes on, so that late ones come in between.
+KILLS='ioctl 2 fsync 5 ioctl 5 pwrite64 5 ioctl 8 fsync 4 ioctl 11 ioctl 35 ioctl 14 pwrite64 3 ioctl 17
+ioctl 32 fdatasync 1 ioctl 20 ioctl 29 fsync 3 ioctl 23 fdatasync 2 fsync 2 ioctl 26 pwrite64 1 fsync 1'
 
 killed_in_use() {
-    local call numbers number points=0 before loads
+    local call number points=0 before loads
     mount -t pxenc $A /mnt/a
     before=$(sums /mnt/a)
     loads_until "$T_DIR/enough" &
     loads=$!
-    while read -r call numbers; do
-        for number in $numbers; do
-            kill_at "$call" "$number" && continue
-            points=$((points + 1))
-        done
-    done <<<"$KILLS"
+    while read -r call number; do
+        kill_at "$call" "$number" || points=$((points + 1))
+    done < <(xargs -n 2 <<<"$KILLS")
     echo "figure: a reencryption in use was killed at $points calls"
     check 'rotate ends what was killed again and again' pxenc rotate --reencrypt --force $A
     check_not 'nothing is under way' in_progress
