@@ -11,9 +11,12 @@
 /*
  * The mappings below a volume's, by which libcryptsetup writes its data anew while it is in use
  * (px_mapping_helpers). A process that was killed leaves them, and the part of the disk that it
- * was copying stays suspended, since only the header tells which half has which key: so the volume
- * has to be closed before it can be opened, or gone on with.
+ * was copying stays suspended, since only the header tells which half has which key. Once the
+ * volume is closed they can be cleared; while it is in use, see revive.h.
  */
+
+/* How many there are; -errno of sysfs. */
+int px_helpers_count(dev_t device) PX_MUST_CHECK;
 
 /* Removes those that nobody uses. -EBUSY: some are left. Other -errno: sysfs or device-mapper. */
 int px_helpers_clear(dev_t device) PX_MUST_CHECK;
@@ -26,13 +29,12 @@ int px_helpers_clear_left(dev_t device, const char *name) PX_MUST_CHECK;
  * For a volume whose header says that its volume key is being changed, before it is used. mapped:
  * its mapping's name, or NULL. If another pxenc is at work on it, a mapped one is fine and one
  * that is not has to wait: PX_BUSY. If none is, what one left behind is cleared; PX_BUSY says that
- * it takes an unmount. *ret_lock (or -1) keeps others away from one that is not mapped.
+ * it takes a rotate. *ret_lock (or -1) keeps others away from one that is not mapped.
  */
 enum px_status px_helpers_settle(const char *path, dev_t device, const char *mapped,
 				 int *ret_lock) PX_MUST_CHECK;
 
-/* The same for one whose lock the caller has. */
-enum px_status px_helpers_settle_locked(const char *path, dev_t device,
-					const char *mapped) PX_MUST_CHECK;
+/* The same for one that is not mapped, and whose lock the caller has. */
+enum px_status px_helpers_settle_unmapped(const char *path, dev_t device) PX_MUST_CHECK;
 
 #endif

@@ -177,6 +177,21 @@ enum px_status px_luks_reencrypt(struct px_luks *luks, const char *name,
 				 const struct px_secret *key, px_luks_progress *progress, void *arg,
 				 bool *ret_stopped) PX_MUST_CHECK;
 
+/*
+ * Goes on with one that was killed, until all up to end has the new volume key, and no further;
+ * start is where the part begins that was being copied. Both in sectors from the start of the data.
+ * Nobody may reach that part meanwhile, and the device must not be in use: it is another name of
+ * the one that is (px_dm_alias). PX_KERNEL, PX_NOMEM.
+ */
+enum px_status px_luks_reencrypt_part(struct px_luks *luks, const struct px_secret *key,
+				      uint64_t start, uint64_t end) PX_MUST_CHECK;
+
+/* Puts the volume keys that the key opens into the kernel's keyring of this process, where a table
+ * of dm-crypt's that names them finds them; they stay until the process ends. PX_BAD_KEY,
+ * PX_KERNEL. */
+enum px_status px_luks_lend_volume_keys(struct px_luks *luks,
+					const struct px_secret *key) PX_MUST_CHECK;
+
 /* What the seal is over, in the header as it is loaded (px_seal_text). PX_BAD_HEADER: it has no
  * LUKS2 token of ours. PX_KERNEL, PX_NOMEM. */
 enum px_status px_luks_sealed(struct px_luks *luks, char **ret_text) PX_MUST_CHECK;

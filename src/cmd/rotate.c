@@ -10,6 +10,7 @@
 #include "pxenc/lock.h"
 #include "pxenc/log.h"
 #include "pxenc/mapping.h"
+#include "pxenc/revive.h"
 #include "pxenc/signals.h"
 #include "pxenc/unlock.h"
 #include "reencryption.h"
@@ -31,6 +32,7 @@ struct job {
 	struct px_choice choice; /* of the present key */
 	struct px_rotation rotation;
 	struct px_mapping mapping; /* of the device; no name: it is not mapped */
+	dev_t devno;		   /* of the device; 0: it is a file */
 };
 
 /* All but the lock. */
@@ -229,10 +231,31 @@ static enum px_status find_mapping(struct job *job)
 	if (job->mapping.suspended)
 		return px_fail(PX_BUSY, "the mapping %s of %s is suspended: resume it first",
 			       job->mapping.name, job->device);
-	if (!S_ISBLK(st.st_mode))
+	job->devno = S_ISBLK(st.st_mode) ? st.st_rdev : 0;
+	return PX_OK;
+}
+
+/* The lock is ours, so helpers below it are of one who was killed. */
+static enum px_status settle(const struct arguments *args, struct job *job)
+{
+	px_auto(secret) struct px_secret *key = NULL;
+	enum px_status st = find_mapping(job);
+	int r;
+
+	if (st || job->devno == 0)
+		return st;
+	if (!job->mapping.name)
+		return px_helpers_settle_unmapped(job->device, job->devno);
+	r = px_helpers_count(job->devno);
+	if (r < 0)
+		return px_fail(PX_KERNEL, "cannot look for mappings in /sys: %s", strerror(-r));
+	if (r == 0)
 		return PX_OK;
-	/* The lock is ours, so helpers below it are of one who was killed. */
-	return px_helpers_settle_locked(job->device, st.st_rdev, job->mapping.name);
+	/* libcryptsetup has one volume at a time. */
+	key = px_steal(&job->rotation.key);
+	unload(job);
+	st = px_revive(job->device, job->devno, job->mapping.name, key);
+	return st ? st : begin(args, job);
 }
 
 /* The volume key, if it is to change or was changing. Hours may pass, so all is loaded anew. */
@@ -243,7 +266,7 @@ static enum px_status reencrypt(const struct arguments *args, struct job *job)
 
 	if (!args->reencrypt && !px_reencryption_is_open(job->luks))
 		return PX_OK;
-	st = find_mapping(job);
+	st = settle(args, job);
 	if (!st)
 		st = px_reencryption_run(&job->rotation, job->mapping.name, args->force, &done);
 	if (st)

@@ -46,8 +46,7 @@ int px_helpers_clear(dev_t device)
 	return left > 0 ? -EBUSY : left;
 }
 
-/* How many there are; -errno. */
-static int count_helpers(dev_t device)
+int px_helpers_count(dev_t device)
 {
 	struct px_mapping *list = NULL;
 	size_t count = 0;
@@ -61,7 +60,7 @@ int px_helpers_clear_left(dev_t device, const char *name)
 {
 	px_auto(free) char *path = NULL;
 	px_auto(fd) int lock = -1;
-	int r = count_helpers(device);
+	int r = px_helpers_count(device);
 
 	if (r <= 0)
 		return r;
@@ -78,7 +77,7 @@ int px_helpers_clear_left(dev_t device, const char *name)
 /* Nobody is at work on it; what is left below its mapping is of one who was killed. */
 static enum px_status check_mapped(const char *path, dev_t device, const char *mapped)
 {
-	int r = count_helpers(device);
+	int r = px_helpers_count(device);
 
 	if (r < 0)
 		return px_fail(PX_KERNEL, "cannot look for mappings in /sys: %s", strerror(-r));
@@ -86,12 +85,11 @@ static enum px_status check_mapped(const char *path, dev_t device, const char *m
 		return PX_OK;
 	return px_fail(PX_BUSY,
 		       "the reencryption of %s was killed while %s was in use, and a part of it is "
-		       "out of reach until then: unmount it, pxenc close %s (--force if that "
-		       "hangs), and open it again",
-		       path, mapped, mapped);
+		       "out of reach until it goes on: pxenc rotate %s",
+		       path, mapped, path);
 }
 
-static enum px_status clear_unmapped(const char *path, dev_t device)
+enum px_status px_helpers_settle_unmapped(const char *path, dev_t device)
 {
 	int r = px_helpers_clear(device);
 
@@ -105,11 +103,6 @@ static enum px_status clear_unmapped(const char *path, dev_t device)
 			       "removed: %s",
 			       path, strerror(-r))
 		     : PX_OK;
-}
-
-enum px_status px_helpers_settle_locked(const char *path, dev_t device, const char *mapped)
-{
-	return mapped ? check_mapped(path, device, mapped) : clear_unmapped(path, device);
 }
 
 enum px_status px_helpers_settle(const char *path, dev_t device, const char *mapped, int *ret_lock)
@@ -126,7 +119,7 @@ enum px_status px_helpers_settle(const char *path, dev_t device, const char *map
 			       "%s is being written anew under another volume key, and not open: "
 			       "wait until that is done (%s)",
 			       path, strerror(-r));
-	st = px_helpers_settle_locked(path, device, mapped);
+	st = mapped ? check_mapped(path, device, mapped) : px_helpers_settle_unmapped(path, device);
 	if (st || mapped)
 		return st;
 	*ret_lock = lock;

@@ -72,6 +72,22 @@ enum px_status px_luks_test(struct px_luks *luks, const struct px_secret *key, b
 	return r < 0 ? px_luks_failed(luks->device, "the key cannot be tried", r) : PX_OK;
 }
 
+enum px_status px_luks_lend_volume_keys(struct px_luks *luks, const struct px_secret *key)
+{
+	int slot = CRYPT_ANY_SLOT;
+	enum px_status status = px_luks_find_slot(luks, true, &slot);
+	int r;
+
+	if (status != PX_OK)
+		return status;
+	r = unlock(luks, NULL, slot, key, CRYPT_ACTIVATE_KEYRING_KEY);
+	if (r == -EPERM || r == -ENOENT)
+		return px_luks_bad_key(luks, slot);
+	return r < 0 ? px_luks_failed(luks->device, "its volume key cannot be lent to the kernel",
+				      r)
+		     : PX_OK;
+}
+
 enum px_status px_luks_open_named(struct px_luks *luks, const struct px_secret *key,
 				  struct px_secret **ret_volume_key)
 {
@@ -161,9 +177,11 @@ enum px_status px_luks_activate(struct px_luks *luks, const char *name, const st
 	uint32_t flags = (how->readonly ? CRYPT_ACTIVATE_READONLY : 0) |
 			 (how->discard ? CRYPT_ACTIVATE_ALLOW_DISCARDS : 0);
 	int slot = CRYPT_ANY_SLOT;
-	enum px_status status = px_luks_find_slot(luks, how->named_slot, &slot);
+	enum px_status status = px_luks_recover(luks, key);
 	int r;
 
+	if (status == PX_OK)
+		status = px_luks_find_slot(luks, how->named_slot, &slot);
 	if (status != PX_OK)
 		return status;
 	r = unlock(luks, name, slot, key, flags);

@@ -68,6 +68,17 @@ int px_luks_write_unbound(struct px_luks *luks, int slot,
  * volume becomes the finished one, in memory. Anything else stays as it is. PX_KERNEL, PX_NOMEM. */
 enum px_status px_luks_make_up(struct px_luks **luks) PX_MUST_CHECK;
 
+/* luks-reencrypt.c: begins a reencryption, loads the state of one that has begun, or recovers what
+ * was being copied, in a context for the volume's header. name: its mapping, or NULL; most: what is
+ * copied at once, in sectors; 0: as much as libcryptsetup likes. -errno. */
+int px_luks_init_reencryption(struct crypt_device *cd, const struct px_luks *luks, const char *name,
+			      const struct px_secret *key, uint32_t flags,
+			      uint64_t most) PX_MUST_CHECK;
+
+/* luks-recover.c: what was being copied when a reencryption was killed, which may have been the
+ * last of it; otherwise nothing. The volume is not mapped. PX_BAD_HEADER, PX_KERNEL, PX_NOMEM. */
+enum px_status px_luks_recover(struct px_luks *luks, const struct px_secret *key) PX_MUST_CHECK;
+
 /* luks-backup.c: the areas of a header's keyslots, one behind the other. */
 size_t px_header_areas_size(const struct px_header *header);
 int px_header_read_areas(int fd, const struct px_header *header, uint8_t *to) PX_MUST_CHECK;

@@ -11,6 +11,9 @@
  * being copied is protected by checksums.
  */
 
+/* What is copied at once cannot be reached meanwhile. libcryptsetup would take up to 1 GiB. */
+#define MOST_IN_USE (64 * 2048U) /* sectors */
+
 bool px_luks_is_reencrypting(const struct px_luks *luks)
 {
 	return luks->header->reencrypting || luks->end;
@@ -29,8 +32,8 @@ enum px_status px_luks_add_volume_key(struct px_luks *luks, int slot, const stru
 	return px_luks_refresh(luks);
 }
 
-/* Begins it, loads the state of one that has begun, or recovers what was being copied. */
-static int init(struct px_luks *luks, const char *name, const struct px_secret *key, uint32_t flags)
+int px_luks_init_reencryption(struct crypt_device *cd, const struct px_luks *luks, const char *name,
+			      const struct px_secret *key, uint32_t flags, uint64_t most)
 {
 	const struct px_token *token = px_luks_token(luks);
 	const struct crypt_params_luks2 luks2 = { .sector_size = luks->header->sector_size };
@@ -39,14 +42,14 @@ static int init(struct px_luks *luks, const char *name, const struct px_secret *
 		.direction = CRYPT_REENCRYPT_FORWARD,
 		.resilience = "checksum",
 		.hash = "sha256",
+		.max_hotzone_size = most,
 		.luks2 = &luks2,
 		.flags = flags,
 	};
 
-	return crypt_reencrypt_init_by_passphrase(luks->cd, name, px_luks_key_text(key),
-						  px_secret_len(key), token->keyslot, token->second,
-						  crypt_get_cipher(luks->cd),
-						  crypt_get_cipher_mode(luks->cd), &params);
+	return crypt_reencrypt_init_by_passphrase(
+		cd, name, px_luks_key_text(key), px_secret_len(key), token->keyslot, token->second,
+		crypt_get_cipher(cd), crypt_get_cipher_mode(cd), &params);
 }
 
 /* What libcryptsetup's callback is given. */
@@ -64,29 +67,15 @@ static int hear(uint64_t size, uint64_t offset, void *arg)
 	return listener->stopped;
 }
 
-/* What was being copied when a process was killed; it may have been the last of it. One that is
- * mapped was recovered when it was activated. */
-static enum px_status recover(struct px_luks *luks, const char *name, const struct px_secret *key)
-{
-	int r;
-
-	if (!luks->header->reencrypting || name ||
-	    crypt_reencrypt_status(luks->cd, NULL) != CRYPT_REENCRYPT_CRASH)
-		return PX_OK;
-	px_luks_listen();
-	r = init(luks, NULL, key, CRYPT_REENCRYPT_RECOVERY);
-	if (r < 0)
-		return px_luks_failed(luks->device, "its reencryption cannot be recovered", r);
-	return px_luks_refresh(luks);
-}
-
 static enum px_status run(struct px_luks *luks, const char *name, const struct px_secret *key,
 			  struct listener *listener)
 {
 	int r;
 
 	px_luks_listen();
-	r = init(luks, name, key, luks->header->reencrypting ? CRYPT_REENCRYPT_RESUME_ONLY : 0);
+	r = px_luks_init_reencryption(luks->cd, luks, name, key,
+				      luks->header->reencrypting ? CRYPT_REENCRYPT_RESUME_ONLY : 0,
+				      name ? MOST_IN_USE : 0);
 	if (r == -EBUSY)
 		return px_fail(PX_BUSY,
 			       "%s is in use by a reencryption that was interrupted: unmount and "
@@ -105,11 +94,68 @@ enum px_status px_luks_reencrypt(struct px_luks *luks, const char *name,
 {
 	struct listener listener = { .progress = progress, .arg = arg };
 	bool resumed = luks->header->reencrypting;
-	enum px_status status = recover(luks, name, key);
+	/* One that is mapped was recovered when it was activated. */
+	enum px_status status = name ? PX_OK : px_luks_recover(luks, key);
 
 	if (status == PX_OK && (!resumed || luks->header->reencrypting))
 		status = run(luks, name, key, &listener);
 	if (status == PX_OK)
 		*ret_stopped = listener.stopped;
+	return status;
+}
+
+/* All in sectors. */
+struct stride {
+	uint64_t start, end; /* of the part that was being copied */
+	uint64_t most;	     /* what a step may copy */
+	uint64_t at;	     /* where the copying stood before it */
+	bool begun;
+};
+
+/* Called before a step and after it, each time with where it began: one step, if it stays within
+ * the part. */
+static int hear_stride(uint64_t size, uint64_t offset, void *arg)
+{
+	struct stride *stride = arg;
+
+	(void)size;
+	if (stride->begun)
+		return 1;
+	stride->begun = true;
+	stride->at = offset / 512;
+	return stride->at < stride->start || stride->at + stride->most > stride->end;
+}
+
+static enum px_status make_stride(struct px_luks *luks, const struct px_secret *key,
+				  struct stride *stride)
+{
+	int r;
+
+	px_luks_listen();
+	stride->begun = false;
+	r = px_luks_init_reencryption(luks->cd, luks, NULL, key, CRYPT_REENCRYPT_RESUME_ONLY,
+				      stride->most);
+	if (r >= 0)
+		r = crypt_reencrypt_run(luks->cd, hear_stride, stride);
+	if (r < 0)
+		return px_luks_failed(luks->device, "its reencryption cannot go on", r);
+	return px_luks_refresh(luks);
+}
+
+enum px_status px_luks_reencrypt_part(struct px_luks *luks, const struct px_secret *key,
+				      uint64_t start, uint64_t end)
+{
+	struct stride stride = { .start = start, .at = start, .end = end };
+	enum px_status status = px_luks_recover(luks, key);
+
+	/* libcryptsetup may make a step smaller than it is told. */
+	while (status == PX_OK && luks->header->reencrypting && stride.at < end) {
+		stride.most = end - stride.at;
+		status = make_stride(luks, key, &stride);
+		if (status == PX_OK && stride.at < start)
+			return px_fail(PX_KERNEL,
+				       "%s: its reencryption is not where its mapping shows it",
+				       luks->device);
+	}
 	return status;
 }

@@ -42,6 +42,7 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_disks \
 	tests/unit/test_dm \
 	tests/unit/test_dm_release \
+	tests/unit/test_dm_stack \
 	tests/unit/test_dm_suspend \
 	tests/unit/test_dm_target \
 	tests/unit/test_lock \
@@ -322,6 +323,17 @@ tests_unit_test_dm_release_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=dm_task_get_errno -Wl,--wrap=dm_task_get_info \
 	-Wl,--wrap=dm_get_next_target -Wl,--wrap=dm_task_destroy -Wl,--wrap=dm_task_update_nodes
 tests_unit_test_dm_release_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_dm_stack_SOURCES = tests/unit/test_dm_stack.c $(unit_support)
+tests_unit_test_dm_stack_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_dm_stack_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=access -Wl,--wrap=dm_task_create -Wl,--wrap=dm_task_set_name \
+	-Wl,--wrap=dm_task_set_uuid -Wl,--wrap=dm_task_add_target \
+	-Wl,--wrap=dm_task_set_cookie -Wl,--wrap=dm_udev_wait -Wl,--wrap=dm_task_run \
+	-Wl,--wrap=dm_task_get_errno -Wl,--wrap=dm_task_secure_data \
+	-Wl,--wrap=dm_task_no_flush -Wl,--wrap=dm_task_skip_lockfs -Wl,--wrap=dm_task_get_info \
+	-Wl,--wrap=dm_get_next_target -Wl,--wrap=dm_task_destroy
+tests_unit_test_dm_stack_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_dm_suspend_SOURCES = tests/unit/test_dm_suspend.c $(unit_support)
 tests_unit_test_dm_suspend_CPPFLAGS = $(unit_cppflags)

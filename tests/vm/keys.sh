@@ -28,7 +28,7 @@ setup() {
 no_mappings() { ! compgen -G '/sys/block/dm-*' >/dev/null; }
 mapping_gone() { wait_for 5 no_mappings; }
 mapping_of() { basename "$(findmnt -n -o SOURCE "$1")"; }
-sums() { (cd "$1" && sha256sum -- * | sha256sum); }
+sums() { (cd "$1" && sha256sum -- file* | sha256sum); }
 volume_key() { cryptsetup luksDump --dump-json-metadata $A | jq -c '[.digests[].digest]'; }
 
 # A filesystem with files whose checksums are known.
@@ -47,6 +47,11 @@ load() {
 load_is_clean() {
     [ "$(jq '[.jobs[0].error, .jobs[0].total_err] | add' "$T_DIR/fio.json")" = 0 ] &&
         [ "$(jq '.jobs[0].write.io_bytes' "$T_DIR/fio.json")" -gt 0 ] && ! grep -qi verify "$T_DIR/fio.err"
+}
+
+# loads_until FILE: again and again, until there is the file.
+loads_until() {
+    until [ -e "$1" ]; do load 10 && load_is_clean || return; done
 }
 
 # A volume that was made elsewhere and is in use is taken over, and its key changes under load.
@@ -99,26 +104,17 @@ kill_reencryption() {
 }
 in_progress() { cryptsetup luksDump $A | grep -q online-reencrypt; }
 
-# What the filesystem has to write may lie where nobody can write now: then unmounting hangs, and
-# what the message says helps.
-let_go() {
-    local device
-    device=$(mapping_of /mnt/a)
-    if timeout 20 umount /mnt/a; then
-        echo '# umount went through'
-    else
-        echo '# umount hangs: close --force'
-        pxenc close --force "$device" || return
-        wait_for 20 bash -c '! mountpoint -q /mnt/a || umount /mnt/a' || return
-    fi
-    wait_for 5 bash -c '! dmsetup ls | grep -q ^pxenc'
-}
-
 # Every free block of the filesystem is written to, wherever the part out of reach may lie.
-write_everywhere() { timeout -s KILL 30 dd if=/dev/zero of=/mnt/a/all bs=1M status=none 2>/dev/null; }
+write_everywhere() {
+    dd if=/dev/zero of=/mnt/a/all bs=1M status=none 2>/dev/null
+    sync -f /mnt/a
+    rm /mnt/a/all
+    sync -f /mnt/a
+}
+only_the_disk() { [ "$(find /sys/block -maxdepth 1 -name 'dm-*' | wc -l)" = 1 ] && ! compgen -G '/sys/block/dm-*/slaves/dm-*' >/dev/null; }
 
 killed() {
-    local before device
+    local before
     wipefs -aq $A
     pxenc format $A --generate --fstype ext4 --force >/dev/null
     mount -t pxenc $A /mnt/a
@@ -127,30 +123,28 @@ killed() {
     kill_reencryption
     check 'a reencryption is killed half way' in_progress
     check_equal 'by nobody but us: not by a kernel that is short of memory' "$oom_score" -1000
-    fails_with 'open says that the volume has to be closed first' 5 'unmount it' pxenc open $A
-    fails_with 'and so does rotate' 5 'unmount it' pxenc rotate $A
-    check 'it can be unmounted, by force if it has to be' let_go
-    check 'and then mounts again: what was left below is cleared' mount -t pxenc $A /mnt/a
-    check 'half of it under the one volume key, half under the other' in_progress
-    check_equal 'its files are as they were' "$(sums /mnt/a)" "$before"
-    check 'rotate goes on with it while it is mounted' pxenc rotate $A
+    fails_with 'open says that rotate has to go on with it' 5 "pxenc rotate $A" pxenc open $A
+    write_everywhere &
+    sleep 2
+    check 'rotate goes on with it while it is mounted and written to' pxenc rotate $A
     check_not 'until it is done' in_progress
-    check_equal 'its files are still as they were' "$(sums /mnt/a)" "$before"
+    check 'what waited meanwhile went on' wait $!
+    check 'the mapping lies on nothing but the disk' only_the_disk
+    check_equal 'its files are as they were' "$(sums /mnt/a)" "$before"
     umount /mnt/a
     mapping_gone
+    check 'the filesystem is in order' check_filesystem
 
     mount -t pxenc $A /mnt/a
     device=$(mapping_of /mnt/a)
     kill_reencryption
-    check 'it is killed once more' in_progress
     write_everywhere &
     sleep 5
-    check_not 'unmounting hangs while the filesystem has to write where nobody can' timeout 20 umount /mnt/a
-    check 'close --force releases it' pxenc close --force "$device"
+    check 'close --force releases one that nobody goes on with' pxenc close --force "$device"
     wait $!
-    check 'so it is unmounted' wait_for 20 bash -c '! mountpoint -q /mnt/a || umount /mnt/a'
-    check 'and nothing is left' mapping_gone
-    check 'it mounts again' mount -t pxenc $A /mnt/a
+    check 'so it can be unmounted' wait_for 20 bash -c '! mountpoint -q /mnt/a || umount /mnt/a'
+    wait_for 5 bash -c "! [ -e /dev/mapper/$device ]"
+    check 'it mounts again: half of it under the one volume key, half under the other' mount -t pxenc $A /mnt/a
     rm -f /mnt/a/all
     check_equal 'the files that were there are as they were' "$(sums /mnt/a)" "$before"
     check 'rotate ends it' pxenc rotate $A
@@ -166,6 +160,51 @@ killed() {
     check_equal 'its files are as they were' "$(sums /mnt/a)" "$before"
     umount /mnt/a
     mapping_gone
+}
+
+check_filesystem() {
+    local st
+    pxenc open $A look && e2fsck -fn /dev/mapper/look
+    st=$?
+    pxenc close look
+    return $st
+}
+
+# By strace: killed at the NUMBERth call of CALL, while the filesystem is in use and verified.
+kill_at() {
+    strace -f -qq -o /dev/null -e trace="$1" -e inject="$1:signal=KILL:when=$2" \
+        pxenc rotate --reencrypt --force $A >"$T_DIR/out" 2>"$T_DIR/err"
+    local st=$?
+    [ $st = 0 ] || [ $st = 137 ] || echo "# $1 $2: status $st: $(tail -n 1 "$T_DIR/err")"
+    return $st
+}
+
+# A reencryption goes through all of these again and again: it suspends, resumes and swaps mappings,
+# writes and syncs. So does the one that goes on with it. Each run is killed elsewhere: early ones
+# before I/O goes on, so that late ones come in between.
+KILLS='ioctl 2 fsync 5 ioctl 5 pwrite64 5 ioctl 8 fsync 4 ioctl 11 ioctl 35 ioctl 14 pwrite64 3 ioctl 17
+ioctl 32 fdatasync 1 ioctl 20 ioctl 29 fsync 3 ioctl 23 fdatasync 2 fsync 2 ioctl 26 pwrite64 1 fsync 1'
+
+killed_in_use() {
+    local call number points=0 before loads
+    mount -t pxenc $A /mnt/a
+    before=$(sums /mnt/a)
+    loads_until "$T_DIR/enough" &
+    loads=$!
+    while read -r call number; do
+        kill_at "$call" "$number" || points=$((points + 1))
+    done < <(xargs -n 2 <<<"$KILLS")
+    echo "figure: a reencryption in use was killed at $points calls"
+    check 'rotate ends what was killed again and again' pxenc rotate --reencrypt --force $A
+    check_not 'nothing is under way' in_progress
+    touch "$T_DIR/enough"
+    check 'no I/O error and no verify error' wait $loads
+    check 'the mapping lies on nothing but the disk' only_the_disk
+    rm -f /mnt/a/load*
+    check_equal 'its files are as they were' "$(sums /mnt/a)" "$before"
+    umount /mnt/a
+    mapping_gone
+    check 'the filesystem is in order' check_filesystem
 }
 
 # Ctrl-C pauses, and the end of the terminal does not matter.
@@ -189,6 +228,7 @@ stopped() {
 setup || exit 1
 in_use
 killed
+killed_in_use
 stopped
 dcosd_stop main
 t_done

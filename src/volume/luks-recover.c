@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "luks-private.h"
+#include "luks2.h"
+#include "pxenc/log.h"
+#include "pxenc/seal.h"
+
+/*
+ * The recovery of what was being copied when a reencryption was killed. When that was the last of
+ * it, libcryptsetup destroys the keyslots of the old volume key before it writes a header that can
+ * do without them: whoever is killed in between has a header that no key opens, for ever. So it
+ * works on a copy of the header in memory, which is written once the data is on the disk: keys that
+ * are gone go last.
+ */
+
+#define BLOCK ((size_t)4 << 20)
+
+static int copy(int from, int to, uint64_t start, uint64_t end)
+{
+	px_auto(free) char *block = malloc(BLOCK);
+
+	if (!block)
+		return -ENOMEM;
+	while (start < end) {
+		size_t want = end - start < BLOCK ? (size_t)(end - start) : BLOCK;
+		ssize_t n = pread(from, block, want, (off_t)start);
+
+		if (n == 0)
+			return -EIO;
+		if (n > 0)
+			n = pwrite(to, block, (size_t)n, (off_t)start);
+		if (n < 0)
+			return -errno;
+		start += (uint64_t)n;
+	}
+	return 0;
+}
+
+static int copy_to_disk(int from, int to, uint64_t start, uint64_t end)
+{
+	int r = copy(from, to, start, end);
+
+	return r == 0 && fsync(to) < 0 ? -errno : r;
+}
+
+/* The second copy of the header, the first, and what of the keyslots changed: at no instant does a
+ * header that is whole want what is not there. */
+static int write_back(int memory, const char *device, uint64_t data_offset)
+{
+	px_auto(fd) int fd = open(device, O_RDWR | O_CLOEXEC);
+	px_auto(free) char *json = NULL;
+	struct px_luks2 header;
+	int r;
+
+	/* First the data. */
+	if (fd < 0 || fsync(fd) < 0)
+		return -errno;
+	r = px_luks2_read(memory, &header, &json);
+	if (r == 0)
+		r = copy_to_disk(memory, fd, header.size, 2 * header.size);
+	if (r == 0)
+		r = copy_to_disk(memory, fd, 0, header.size);
+	return r == 0 ? copy_to_disk(memory, fd, 2 * header.size, data_offset) : r;
+}
+
+/* In memory: everything before the data. -errno. */
+static int copy_header(const char *device, uint64_t data_offset)
+{
+	px_auto(fd) int fd = open(device, O_RDONLY | O_CLOEXEC);
+	px_auto(fd) int memory = memfd_create("pxenc-header", MFD_CLOEXEC);
+	int r;
+
+	if (fd < 0 || memory < 0 || ftruncate(memory, (off_t)data_offset) < 0)
+		return -errno;
+	r = copy(fd, memory, 0, data_offset);
+	if (r < 0)
+		return r;
+	r = memory;
+	memory = -1;
+	return r;
+}
+
+/* What is in memory is, to the byte, what was let through and verified. */
+static bool is_same(const struct px_luks *luks, struct crypt_device *cd, const char *checked)
+{
+	const char *json = NULL;
+
+	return crypt_dump_json(cd, &json, 0) == 0 && strcmp(json, checked) == 0 &&
+	       strcmp(crypt_get_uuid(cd), px_luks_uuid(luks)) == 0;
+}
+
+static int recover_in(struct crypt_device *cd, const struct px_luks *luks, const char *checked,
+		      const struct px_secret *key)
+{
+	int r = crypt_load(cd, CRYPT_LUKS2, NULL);
+
+	if (r < 0)
+		return r;
+	return is_same(luks, cd, checked)
+		       ? px_luks_init_reencryption(cd, luks, NULL, key, CRYPT_REENCRYPT_RECOVERY, 0)
+		       : -ESTALE;
+}
+
+static int recover(struct px_luks *luks, const char *checked, const struct px_secret *key)
+{
+	px_auto(fd) int memory = copy_header(luks->device, px_luks_data_offset(luks));
+	struct crypt_device *cd = NULL;
+	char path[64];
+	int r;
+
+	if (memory < 0)
+		return memory;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", memory);
+	px_luks_listen();
+	r = crypt_init_data_device(&cd, path, luks->device);
+	if (r < 0)
+		return r;
+	r = recover_in(cd, luks, checked, key);
+	crypt_free(cd);
+	if (r >= 0)
+		r = write_back(memory, luks->device, px_luks_data_offset(luks));
+	return r < 0 ? r : crypt_load(luks->cd, CRYPT_LUKS2, NULL);
+}
+
+enum px_status px_luks_recover(struct px_luks *luks, const struct px_secret *key)
+{
+	const char *json = NULL;
+	enum px_status status;
+	int r;
+
+	if (!luks->header->reencrypting ||
+	    crypt_reencrypt_status(luks->cd, NULL) != CRYPT_REENCRYPT_CRASH)
+		return PX_OK;
+	status = px_luks_json(luks, &json);
+	if (status != PX_OK)
+		return status;
+	r = recover(luks, json, key);
+	if (r < 0)
+		return px_luks_failed(luks->device, "its reencryption cannot be recovered", r);
+	status = px_luks_refresh(luks);
+	return status == PX_OK ? px_luks_verify_seal(luks, key, true) : status;
+}
