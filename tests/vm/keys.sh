@@ -128,7 +128,8 @@ killed() {
     sleep 2
     check 'rotate goes on with it while it is mounted and written to' pxenc rotate $A
     check_not 'until it is done' in_progress
-    check 'what waited meanwhile went on' wait $!
+    wait $!
+    check_equal 'what waited meanwhile went on' $? 0
     check 'the mapping lies on nothing but the disk' only_the_disk
     check_equal 'its files are as they were' "$(sums /mnt/a)" "$before"
     umount /mnt/a
@@ -198,7 +199,8 @@ killed_in_use() {
     check 'rotate ends what was killed again and again' pxenc rotate --reencrypt --force $A
     check_not 'nothing is under way' in_progress
     touch "$T_DIR/enough"
-    check 'no I/O error and no verify error' wait $loads
+    wait $loads
+    check_equal 'no I/O error and no verify error, in any load' $? 0
     check 'the mapping lies on nothing but the disk' only_the_disk
     rm -f /mnt/a/load*
     check_equal 'its files are as they were' "$(sums /mnt/a)" "$before"
