@@ -60,10 +60,12 @@ static int parse_crypt(const struct target *target, struct crypt_params *ret_par
 		return -EINVAL;
 	place = skip_fields(target->params, 3);
 	r = parse_place(place, &ret_params->device, &ret_params->offset);
+	if (r < 0)
+		return r;
 	ret_params->head = (int)(place - target->params);
-	place += strcspn(place, " ") + 1;
+	place = skip_fields(place, 1);
 	ret_params->rest = place + strcspn(place, " ");
-	return r;
+	return 0;
 }
 
 /* A task that has the table of a mapping. */
