@@ -6,6 +6,7 @@
 #include "dm-private.h"
 #include "pxenc/apart.h"
 #include "pxenc/clock.h"
+#include "pxenc/dm-stack.h"
 #include "pxenc/dm.h"
 
 #define PATIENCE_SECONDS 2
@@ -88,27 +89,15 @@ static int release(const char *name, void *unused)
 	return r;
 }
 
-/* The table that never came to be used: the next one to resume the mapping must not get it. */
-static int forget_table(struct dm_task *task, uint64_t *unused)
-{
-	(void)unused;
-	return px_dm_run(task);
-}
-
-static int forget(const char *name, void *unused)
-{
-	(void)unused;
-	return with_task(DM_DEVICE_CLEAR, name, forget_table, NULL);
-}
-
 static int release_quietly(const void *name)
 {
 	return px_dm_quietly(release, name, NULL);
 }
 
+/* The table that never came to be used: the next one to resume the mapping must not get it. */
 static int forget_quietly(const void *name)
 {
-	return px_dm_quietly(forget, name, NULL);
+	return px_dm_forget(name);
 }
 
 int px_dm_release(const char *name)

@@ -94,17 +94,29 @@ static enum px_status load(const struct work *work, const char *path, struct px_
 	return st;
 }
 
+static int remove_alias(const struct work *work)
+{
+	int r = px_dm_remove(work->names.alias);
+
+	return r == -ENOENT ? 0 : r;
+}
+
+static int remove_helpers(const struct work *work)
+{
+	return px_helpers_clear(work->stack.disk);
+}
+
 /* Somebody may have a look at a mapping at any time. */
-static int remove_soon(const char *name)
+static int soon(int (*remove)(const struct work *work), const struct work *work)
 {
 	int64_t deadline = px_deadline_in(PATIENCE_SECONDS);
-	int r = px_dm_remove(name);
+	int r = remove(work);
 
 	while (r == -EBUSY && px_deadline_left(deadline) > 0) {
 		poll(NULL, 0, STEP_MS);
-		r = px_dm_remove(name);
+		r = remove(work);
 	}
-	return r == -ENOENT ? 0 : r;
+	return r;
 }
 
 static int make_alias(const struct work *work, const struct px_luks *luks)
@@ -113,7 +125,7 @@ static int make_alias(const struct work *work, const struct px_luks *luks)
 	char uuid[64] = "";
 	const char *from;
 	size_t len = 0;
-	int r = remove_soon(work->names.alias);
+	int r = soon(remove_alias, work);
 
 	if (r < 0)
 		return r;
@@ -160,7 +172,7 @@ static enum px_status end_copying(const struct work *work, const struct px_luks 
 	if (r < 0)
 		return failed(work, "no second mapping of the device can be made", r);
 	st = copy_hot_part(work, hot);
-	removed = remove_soon(work->names.alias);
+	removed = soon(remove_alias, work);
 	forget_cached(work->path);
 	if (!st && removed < 0)
 		return failed(work, "the second mapping of the device cannot be removed", removed);
@@ -230,13 +242,8 @@ static enum px_status revive_used(const struct work *work)
 
 static enum px_status clear(const struct work *work)
 {
-	int64_t deadline = px_deadline_in(PATIENCE_SECONDS);
-	int r = px_helpers_clear(work->stack.disk);
+	int r = soon(remove_helpers, work);
 
-	while (r == -EBUSY && px_deadline_left(deadline) > 0) {
-		poll(NULL, 0, STEP_MS);
-		r = px_helpers_clear(work->stack.disk);
-	}
 	return r < 0 ? failed(work, "what it left behind cannot be removed", r) : PX_OK;
 }
 
