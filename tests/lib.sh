@@ -80,8 +80,8 @@ dcosd_start() {
     pxenc-dcosd --listen "$listen" --cert "$T_DIR/certs/server.crt" --key "$T_DIR/certs/server.key" \
         --log "$T_DIR/$name.log" "$@" >"$T_DIR/$name.out" 2>"$T_DIR/$name.err" &
     printf -v "DCOSD_PID_$name" %s $!
-    wait_for 20 grep -q '^listening on' "$T_DIR/$name.out" || {
-        cat "$T_DIR/$name.err" >&2
+    wait_for 60 grep -q '^listening on' "$T_DIR/$name.out" || { # an emulated machine that boots takes long
+        echo "the stand-in $name does not listen: $(cat "$T_DIR/$name.err")" >&2
         return 1
     }
     printf -v "DCOSD_URL_$name" %s "$(sed -n 's/^listening on //p' "$T_DIR/$name.out")"

@@ -69,8 +69,8 @@ export PXENC_CONFIG=$T_DIR/config.json
 sweep_setup() {
     bash tests/dcosd/certs.sh "$T_DIR/certs" || return 1
     dcosd_start main 127.0.0.1:0 --user u:p --grant 'u:dcos:secrets:default:/*:full' "$@" || return 1
-    T_TIMEOUT=60 write_config "$PXENC_CONFIG" cluster_url "\"$DCOSD_URL_main\"" ca_cert_file "\"$T_DIR/certs/ca.crt\""
-    sed 's/"timeout": 60/"timeout": 2/' "$PXENC_CONFIG" >"$T_DIR/hasty.json" && chmod 600 "$T_DIR/hasty.json"
+    T_TIMEOUT=0 write_config "$PXENC_CONFIG" cluster_url "\"$DCOSD_URL_main\"" ca_cert_file "\"$T_DIR/certs/ca.crt\""
+    sed 's/"timeout": 0/"timeout": 2/' "$PXENC_CONFIG" >"$T_DIR/hasty.json" && chmod 600 "$T_DIR/hasty.json"
     printf p | pxenc secrets dcos login --username u --password-stdin
 }
 
