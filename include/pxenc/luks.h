@@ -142,8 +142,8 @@ int px_luks_open_slot(struct px_luks *luks, int slot, const struct px_secret *ke
 /* Whether this is the volume key, by the digest in the header. */
 bool px_luks_is_volume_key(struct px_luks *luks, const struct px_secret *volume_key);
 
-/* The keyslot of a volume key that enciphers nothing (yet), which this key opens; -1: none. */
-int px_luks_unbound_slot(struct px_luks *luks, const struct px_secret *key);
+/* Whether it is the keyslot of a volume key that enciphers nothing (yet). */
+bool px_luks_is_unbound(const struct px_luks *luks, int slot);
 
 enum px_status px_luks_add_slot(struct px_luks *luks, int slot, const struct px_secret *volume_key,
 				const struct px_secret *key) PX_MUST_CHECK;
@@ -156,9 +156,9 @@ enum px_status px_luks_set_token(struct px_luks *luks, const struct px_token *to
 
 /*
  * The volume key changed, and all data with it. First the LUKS2 token says so and names the
- * keyslots of both volume keys, the new one's as second; then it runs until it is done or stopped.
- * When it is done, libcryptsetup has destroyed every keyslot of the old volume key, other people's
- * too. name: the volume's mapping; NULL: it is not mapped.
+ * keyslots of both volume keys; then it runs until it is done or stopped. When it is done,
+ * libcryptsetup has destroyed every keyslot of the old volume key, other people's too. name: the
+ * volume's mapping; NULL: it is not mapped.
  */
 
 /* Whether the header says that a reencryption has begun and is not done. */

@@ -21,8 +21,9 @@
  *    "old":{"slot":0,"secret":"volumes/UUID/1","keep":false,"salt":"…",
  *           "proof":"…"}
  *
- * While the volume key is changed, "reencrypt" is true, and the token names the keyslots of both
- * volume keys, which the same secret opens.
+ * While the volume key is changed, "reencrypt" is the number of the keyslot that the new one has,
+ * or is to get. While both volume keys have one, the token names both, the new one's as the second;
+ * the same secret opens them. Once it names the new one's alone, the volume key is changed.
  */
 #define PX_TOKEN_TYPE "pxenc"
 #define PX_TOKEN_VERSION 1
@@ -39,7 +40,8 @@ struct px_token_other {
 struct px_token {
 	int keyslot;	/* the keyslot that the secret opens */
 	bool reencrypt; /* the volume key is being changed */
-	int second;	/* then: the keyslot of the new volume key; -1: none (any more) */
+	int second;	/* then: the keyslot that the new volume key has, or is to get */
+	bool both;	/* then: the token names it beside the other */
 	char *store;	/* "default" */
 	char *secret;	/* relative to the base path, px_path_may_be_key */
 	bool auto_open; /* boot may open the volume */

@@ -12,19 +12,24 @@
 #include "pxenc/header-backup.h"
 #include "pxenc/log.h"
 
+#define NONE (-1)
+
 bool px_reencryption_is_open(const struct px_luks *luks)
 {
 	return px_luks_token(luks)->reencrypt;
 }
 
-static enum px_status set_token(struct px_rotation *rotation, bool reencrypt, int second)
+/* The keyslot of the new volume key, and whether it is there; NONE: the volume key is that which it
+ * is to be. */
+static enum px_status set_token(struct px_rotation *rotation, int second, bool both)
 {
 	px_auto(token) struct px_token *token = px_token_copy(px_luks_token(rotation->luks));
 
 	if (!token)
 		return px_nomem();
-	token->reencrypt = reencrypt;
+	token->reencrypt = second != NONE;
 	token->second = second;
+	token->both = both;
 	return px_luks_set_token(rotation->luks, token, rotation->key);
 }
 
@@ -52,25 +57,24 @@ static enum px_status prepare(struct px_rotation *rotation, bool force)
 		return px_fail(PX_USAGE,
 			       "%s has no free keyslot: remove one with cryptsetup luksKillSlot",
 			       rotation->device);
-	st = set_token(rotation, true, -1);
+	st = set_token(rotation, slot, false);
 	if (!st)
 		st = px_header_keep(rotation->session, rotation->luks, rotation->key);
 	if (!st)
 		st = px_luks_add_volume_key(rotation->luks, slot, rotation->key);
-	return st ? st : set_token(rotation, true, slot);
+	return st ? st : set_token(rotation, slot, true);
 }
 
-/* Nothing was written under the new volume key yet: its keyslot goes, if it was made. */
+/* Nothing was written under the new volume key yet: its keyslot goes, if it was made. Killed when
+ * that is wiped and still there, the LUKS2 token names it, which no key does any more. */
 static enum px_status undo(struct px_rotation *rotation)
 {
-	int slot = px_luks_unbound_slot(rotation->luks, rotation->key);
+	int slot = px_luks_token(rotation->luks)->second;
 	enum px_status st = PX_OK;
 
-	if (slot >= 0)
-		st = set_token(rotation, true, -1);
-	if (!st && slot >= 0)
+	if (px_luks_is_unbound(rotation->luks, slot))
 		st = px_luks_destroy_slot(rotation->luks, slot);
-	return st ? st : set_token(rotation, false, -1);
+	return st ? st : set_token(rotation, NONE, false);
 }
 
 /* Signals are held back, so they are looked for. SIGHUP is not: it runs on when the terminal
@@ -120,7 +124,7 @@ static enum px_status run(struct px_rotation *rotation, const char *mapped, bool
 			       "it",
 			       rotation->device);
 	*ret_done = true;
-	return set_token(rotation, false, -1);
+	return set_token(rotation, NONE, false);
 }
 
 enum px_status px_reencryption_run(struct px_rotation *rotation, const char *mapped, bool force,
@@ -137,7 +141,6 @@ enum px_status px_reencryption_run(struct px_rotation *rotation, const char *map
 	if (px_luks_is_reencrypting(rotation->luks))
 		return run(rotation, mapped, ret_done);
 	/* It ended, and only the token does not say so; or it never ran. */
-	*ret_done = px_luks_unbound_slot(rotation->luks, rotation->key) < 0 &&
-		    px_luks_token(rotation->luks)->second < 0;
+	*ret_done = px_luks_token(rotation->luks)->keyslot == px_luks_token(rotation->luks)->second;
 	return undo(rotation);
 }

@@ -124,8 +124,8 @@ static int collect(cJSON *header, const char *uuid, cJSON *sealed)
 	if (!token)
 		return -EINVAL;
 	cJSON_DeleteItemFromObjectCaseSensitive(token, "seal");
-	r = cJSON_IsTrue(px_json_get(token, "reencrypt")) ? collect_constant(header, token, sealed)
-							  : collect_all(header, token, sealed);
+	r = px_json_get(token, "reencrypt") ? collect_constant(header, token, sealed)
+					    : collect_all(header, token, sealed);
 	if (r == 0)
 		r = move(sealed, "token", px_json_get(header, "tokens"), token->string);
 	if (r == 0 && !cJSON_AddStringToObject(sealed, "uuid", uuid))

@@ -106,10 +106,9 @@ static enum px_status check_segments(struct px_check *check, const cJSON *segmen
 	return px_check_segment_values(check, segment, what);
 }
 
-/* -1 names none. */
 static enum px_status check_named(const struct px_check *check, int keyslot)
 {
-	if (keyslot < 0 || (check->keyslots & (UINT32_C(1) << keyslot)) != 0)
+	if ((check->keyslots & (UINT32_C(1) << keyslot)) != 0)
 		return PX_OK;
 	return PX_REFUSE(check, "its LUKS2 token names keyslot %d, which is not there", keyslot);
 }
@@ -129,7 +128,8 @@ static enum px_status take_token(const struct px_check *check, const cJSON *toke
 		return status;
 	header->token_id = number;
 	status = check_named(check, header->token->keyslot);
-	return status == PX_OK ? check_named(check, header->token->second) : status;
+	return status == PX_OK && header->token->both ? check_named(check, header->token->second)
+						      : status;
 }
 
 /* Other people's LUKS2 tokens are none of our business. */

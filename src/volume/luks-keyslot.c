@@ -110,17 +110,9 @@ bool px_luks_is_volume_key(struct px_luks *luks, const struct px_secret *volume_
 				       px_secret_len(volume_key)) >= 0;
 }
 
-int px_luks_unbound_slot(struct px_luks *luks, const struct px_secret *key)
+bool px_luks_is_unbound(const struct px_luks *luks, int slot)
 {
-	px_auto(secret) struct px_secret *volume_key = NULL;
-
-	for (int slot = 0; slot < KEYSLOTS_MAX; slot++) {
-		if (crypt_keyslot_status(luks->cd, slot) != CRYPT_SLOT_UNBOUND)
-			continue;
-		if (px_luks_open_slot(luks, slot, key, &volume_key) >= 0)
-			return slot;
-	}
-	return -1;
+	return crypt_keyslot_status(luks->cd, slot) == CRYPT_SLOT_UNBOUND;
 }
 
 int px_luks_open_slot(struct px_luks *luks, int slot, const struct px_secret *key,

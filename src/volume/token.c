@@ -21,12 +21,12 @@
 #define BASE64URL "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 static const struct px_json_member token_members[] = {
-	{ "type", PX_JSON_STRING, false },    { "keyslots", PX_JSON_ARRAY, false },
-	{ "version", PX_JSON_NUMBER, false }, { "secret_type", PX_JSON_STRING, false },
-	{ "store", PX_JSON_STRING, false },   { "secret", PX_JSON_STRING, false },
-	{ "auto", PX_JSON_BOOL, false },      { "seal", PX_JSON_STRING, true },
-	{ "next", PX_JSON_OBJECT, true },     { "old", PX_JSON_OBJECT, true },
-	{ "reencrypt", PX_JSON_BOOL, true },
+	{ "type", PX_JSON_STRING, false },     { "keyslots", PX_JSON_ARRAY, false },
+	{ "version", PX_JSON_NUMBER, false },  { "secret_type", PX_JSON_STRING, false },
+	{ "store", PX_JSON_STRING, false },    { "secret", PX_JSON_STRING, false },
+	{ "auto", PX_JSON_BOOL, false },       { "seal", PX_JSON_STRING, true },
+	{ "next", PX_JSON_OBJECT, true },      { "old", PX_JSON_OBJECT, true },
+	{ "reencrypt", PX_JSON_NUMBER, true },
 };
 
 static const struct px_json_member other_members[] = {
@@ -111,7 +111,7 @@ static enum px_status check_values(const cJSON *json, const char *device)
 
 static bool is_reencrypting(const cJSON *json)
 {
-	return cJSON_IsTrue(px_json_get(json, "reencrypt")) != 0;
+	return px_json_get(json, "reencrypt") != NULL;
 }
 
 /* The nth keyslot that the token is for; -1: there is none. */
@@ -125,12 +125,16 @@ static int nth_keyslot(const cJSON *json, int n)
 static enum px_status check_keyslots(const cJSON *json, const char *device)
 {
 	int count = cJSON_GetArraySize(px_json_get(json, "keyslots"));
+	uint32_t second = 0;
 
-	if (count == 2 && is_reencrypting(json) && nth_keyslot(json, 0) >= 0 &&
-	    nth_keyslot(json, 1) >= 0 && nth_keyslot(json, 0) != nth_keyslot(json, 1))
-		return PX_OK;
-	if (count != 1 || nth_keyslot(json, 0) < 0)
+	if (nth_keyslot(json, 0) < 0 || count > 1 + is_reencrypting(json))
 		return broken(device, "it does not name exactly one keyslot");
+	if (!is_reencrypting(json))
+		return PX_OK;
+	if (px_json_u32(json, "reencrypt", 0, KEYSLOT_MAX, &second) < 0 ||
+	    (count == 2 &&
+	     (nth_keyslot(json, 0) == (int)second || nth_keyslot(json, 1) != (int)second)))
+		return broken(device, "the keyslot of the new volume key is not the second");
 	return PX_OK;
 }
 
@@ -232,8 +236,11 @@ enum px_status px_token_parse(const char *text, size_t len, const char *device,
 	if (!token)
 		return px_nomem();
 	token->keyslot = nth_keyslot(json, 0);
-	token->second = nth_keyslot(json, 1);
 	token->reencrypt = is_reencrypting(json);
+	if (token->reencrypt) {
+		token->second = px_json_get(json, "reencrypt")->valueint;
+		token->both = nth_keyslot(json, 1) >= 0;
+	}
 	token->auto_open = cJSON_IsTrue(px_json_get(json, "auto")) != 0;
 	if (dup_string(json, "store", &token->store) < 0 ||
 	    dup_string(json, "secret", &token->secret) < 0 ||
@@ -263,7 +270,7 @@ static bool add_keyslots(cJSON *json, const struct px_token *token)
 	cJSON *keyslots = cJSON_AddArrayToObject(json, "keyslots");
 
 	return add_keyslot(keyslots, token->keyslot) &&
-	       (!token->reencrypt || token->second < 0 || add_keyslot(keyslots, token->second));
+	       (!token->reencrypt || !token->both || add_keyslot(keyslots, token->second));
 }
 
 /* True also when there is none to add. */
@@ -295,7 +302,7 @@ char *px_token_format(const struct px_token *token)
 	if (token->seal && !cJSON_AddStringToObject(json, "seal", token->seal))
 		return NULL;
 	if (!add_other(json, "next", &token->next) || !add_other(json, "old", &token->old) ||
-	    (token->reencrypt && !cJSON_AddTrueToObject(json, "reencrypt")))
+	    (token->reencrypt && !cJSON_AddNumberToObject(json, "reencrypt", token->second)))
 		return NULL;
 	return cJSON_PrintUnformatted(json);
 }
@@ -333,6 +340,7 @@ struct px_token *px_token_copy(const struct px_token *token)
 		return NULL;
 	copy->keyslot = token->keyslot;
 	copy->second = token->second;
+	copy->both = token->both;
 	copy->reencrypt = token->reencrypt;
 	copy->auto_open = token->auto_open;
 	copy->store = strdup(token->store);

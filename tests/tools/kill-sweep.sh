@@ -104,7 +104,7 @@ sweep_save() {
 sweep_restore() {
     local i
     for i in "${!SWEEP_FILES[@]}"; do
-        cp --sparse=always "$SWEEP_DIR/saved$i" "${SWEEP_FILES[i]}" || return
+        cp "$SWEEP_DIR/saved$i" "${SWEEP_FILES[i]}" || return
     done
     dcosd_control main restore/sweep
 }

@@ -406,7 +406,7 @@ TEST(a_keyslot_that_is_damaged_is_not_backed_up)
 
 TEST(a_volume_key_that_is_being_changed_has_no_backup)
 {
-	forge("\"auto\":false", "\"auto\":false,\"reencrypt\":true");
+	forge("\"auto\":false", "\"auto\":false,\"reencrypt\":1");
 	assert_fails(PX_BUSY, take(key), "volume key is being changed");
 }
 

@@ -371,6 +371,7 @@ static void announce(void)
 	assert_ok(px_luks_add_volume_key(luks, 1, key));
 	token->reencrypt = true;
 	token->second = 1;
+	token->both = true;
 	assert_ok(px_luks_set_token(luks, token, key));
 	px_token_free(&token);
 }
@@ -423,7 +424,8 @@ TEST(the_volume_key_changes_and_the_seal_holds_all_the_way)
 	assert_openable();
 
 	assert_int_equal(px_luks_token(luks)->keyslot, 1);
-	assert_int_equal(px_luks_token(luks)->second, -1);
+	assert_int_equal(px_luks_token(luks)->second, 1);
+	assert_false(px_luks_token(luks)->both);
 	assert_int_equal(px_luks_count_slots(luks), 1);
 	assert_int_equal(px_luks_open_slot(luks, 1, key, &after), 1);
 	assert_false(px_secret_equal(before, after));
@@ -459,7 +461,9 @@ TEST(a_forged_reencryption_is_refused)
 	static const struct {
 		const char *from, *to, *complaint;
 	} cases[] = {
-		{ "\"reencrypt\":true", "\"reencrypt\":false", "exactly one keyslot" },
+		{ ",\"reencrypt\":1", "", "exactly one keyslot" },
+		{ "\"reencrypt\":1", "\"reencrypt\":2", "is not the second" },
+		{ "\"reencrypt\":1", "\"reencrypt\":true", "\"reencrypt\" has the wrong type" },
 		{ "aes-xts-plain64\",\"sector_size\":4096,\"flags\":[\"backup-final\"]",
 		  "cipher_null-ecb\",\"sector_size\":4096,\"flags\":[\"backup-final\"]",
 		  "not one of ours" },
@@ -494,8 +498,9 @@ TEST(a_forged_reencryption_is_refused)
 		{ "\"mode\":\"reencrypt\"", "\"x\":\"reencrypt\"", "is unknown" },
 		{ "\"mandatory\":[\"online-reencrypt-v2\"]", "\"mandatory\":[\"x\"]",
 		  "requirement \"x\"" },
-		{ "\"keyslots\":[\"0\",\"1\"]", "\"keyslots\":[\"0\",\"7\"]",
+		{ "\"keyslots\":[\"0\",\"1\"]", "\"keyslots\":[\"7\",\"1\"]",
 		  "keyslot 7, which is not there" },
+		{ "\"keyslots\":[\"0\",\"1\"]", "\"keyslots\":[\"0\",\"7\"]", "is not the second" },
 	};
 	char *json;
 
@@ -508,6 +513,11 @@ TEST(a_forged_reencryption_is_refused)
 			fail_msg("taken: %s -> %s", cases[i].from, cases[i].to);
 		assert_logged(cases[i].complaint);
 	}
+	strstr(json, "\"reencrypt\":1")[strlen("\"reencrypt\":")] = '7';
+	assert_int_equal(
+		check_forged(json, "\"keyslots\":[\"0\",\"1\"]", "\"keyslots\":[\"0\",\"7\"]"),
+		PX_BAD_HEADER);
+	assert_logged("keyslot 7, which is not there");
 	free(json);
 }
 
@@ -567,7 +577,8 @@ TEST(the_end_of_a_reencryption_that_is_missing_is_made_up_for)
 	write_end();
 	assert_false(px_luks_is_reencrypting(luks));
 	assert_int_equal(px_luks_token(luks)->keyslot, 1);
-	assert_int_equal(px_luks_token(luks)->second, -1);
+	assert_int_equal(px_luks_token(luks)->second, 1);
+	assert_false(px_luks_token(luks)->both);
 	assert_openable();
 }
 
