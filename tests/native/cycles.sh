@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
-# A volume is opened a thousand times, and nothing of it stays. many.sh has cycles of real mappings
-# and mounts.
+# A volume is opened a thousand times, and nothing of it stays. tests/vm/cycles.sh does it with real
+# mappings and mounts.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 T_DIR=$(mktemp -d)

@@ -4,6 +4,7 @@
 # again, it ends, and no secret of the volume is left in the store that was not named.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+SWEEP_STRIDE=${SWEEP_STRIDE-11}
 # shellcheck source=../tools/key-sweep.sh
 . tests/tools/key-sweep.sh
 
@@ -53,8 +54,6 @@ erase_sweep() { key_sweep "$1" erased erase_again pxenc erase "$IMAGE" --force; 
 key_setup || exit 1
 # It makes some sixty requests. How far it is hardly matters while it deletes what is not there.
 sed -i 's/"timeout": 2/"timeout": 1/' "$T_DIR/hasty.json"
-# shellcheck disable=SC2034  # for the sweeps
-SWEEP_STRIDE=11
 small_volume
 pxenc rotate "$IMAGE" --keep-old >/dev/null
 pxenc header backup "$IMAGE" >/dev/null

@@ -5,6 +5,7 @@
 # and the store gone at every request.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+SWEEP_STRIDE=${SWEEP_STRIDE-7}
 # shellcheck source=../tools/key-sweep.sh
 . tests/tools/key-sweep.sh
 
@@ -30,6 +31,6 @@ key_volume
 dcosd_control main save/whole
 check 'a reencryption is killed while it copies the last of the data' kill_copying
 # shellcheck disable=SC2034  # for the sweep
-SLOTS=1 NAMED='volumes/*/[123]' KNOWN=none SWEEP_STRIDE=7
+SLOTS=1 NAMED='volumes/*/[123]' KNOWN=none
 key_sweep 'a rotate that recovers it' rotated rotate_again pxenc rotate "$IMAGE" --reencrypt
 t_done

@@ -77,7 +77,7 @@ sweep_setup() {
 SWEEP_STDIN=/dev/null
 # The program itself: not what libtool might leave in its place.
 SWEEP_FETCH=$(dirname "$(dirname "$(command -v pxenc)")")/pxenc-fetch
-SWEEP_STRIDE=1 # where there are too many points: one in so many
+SWEEP_STRIDE=${SWEEP_STRIDE-1} # where there are too many points: one in so many
 SWEEP_MANY=40
 
 # sweep_stride COUNT: sets the caller's stride, and each, which says it.
