@@ -13,5 +13,5 @@ cryptsetup -q luksFormat --pbkdf pbkdf2 --pbkdf-force-iterations 1000 "$IMAGE" "
 key_sweep enroll enrolled enroll_again pxenc enroll "$IMAGE" --key-file "$T_DIR/passphrase"
 key_volume
 SLOTS=1 NAMED=cluster KNOWN=none
-key_sweep 'rotate --secret' rotated rotate_again pxenc rotate "$IMAGE" --secret cluster
+key_sweep 'rotate --secret' rotated once_more pxenc rotate "$IMAGE" --secret cluster
 t_done

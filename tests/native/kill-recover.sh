@@ -32,5 +32,5 @@ dcosd_control main save/whole
 check 'a reencryption is killed while it copies the last of the data' kill_copying
 # shellcheck disable=SC2034  # for the sweep
 SLOTS=1 NAMED='volumes/*/[123]' KNOWN=none
-key_sweep 'a rotate that recovers it' rotated rotate_again pxenc rotate "$IMAGE" --reencrypt
+key_sweep 'a rotate that recovers it' rotated once_more pxenc rotate "$IMAGE" --reencrypt
 t_done

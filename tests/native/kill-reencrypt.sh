@@ -35,7 +35,7 @@ key_setup || exit 1
 key_volume
 SLOTS=1 NAMED='volumes/*/[123]' KNOWN=none
 BEFORE=$(digest)
-key_sweep 'rotate --reencrypt' reencrypted rotate_again pxenc rotate "$IMAGE" --reencrypt
+key_sweep 'rotate --reencrypt' reencrypted once_more pxenc rotate "$IMAGE" --reencrypt
 check 'a reencryption can be killed before it writes anything' announce
-key_sweep 'the rotate that undoes it' rotated rotate_again pxenc rotate "$IMAGE"
+key_sweep 'the rotate that undoes it' rotated once_more pxenc rotate "$IMAGE"
 t_done

@@ -10,7 +10,7 @@ key_setup || exit 1
 key_volume
 # A run that was killed when its work was done is followed by another rotation.
 SLOTS=1 NAMED='volumes/*/[123]' KNOWN=none
-key_sweep rotate rotated rotate_again pxenc rotate "$IMAGE"
+key_sweep rotate rotated once_more pxenc rotate "$IMAGE"
 # The run that finishes it is not told to keep the old key; the one that was interrupted was, and
 # said so in the LUKS2 token once it had begun. If its key never came into the store there is
 # nothing to finish, and a rotation of its own follows.

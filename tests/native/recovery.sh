@@ -334,28 +334,6 @@ killed() {
     [ $? = 137 ]
 }
 
-# A restore that is killed anywhere leaves the header broken or restored; the next one ends it.
-restore_killed() {
-    local call n count reached=0 all=0 bad=''
-    make_volume --generate
-    for call in write pwrite64 fsync; do
-        zero
-        count=$(calls $call pxenc header restore "$IMAGE" --uuid "$UUID" --force)
-        all=$((all + count))
-        for n in $(seq "$count"); do
-            zero
-            killed $call "$n" pxenc header restore "$IMAGE" --uuid "$UUID" --force && reached=$((reached + 1))
-            pxenc open --test "$IMAGE" 2>/dev/null
-            case $? in 0 | 4 | 11) ;; *) bad+=" $call:$n" ;; esac
-            pxenc header restore "$IMAGE" --uuid "$UUID" --force >/dev/null &&
-                [ "$(json "$IMAGE")" = "$(json "$GENUINE")" ] && pxenc open --test "$IMAGE" || bad+=" $call:$n"
-        done
-    done
-    echo "figure header restore killed at $reached points"
-    check_equal 'restore killed at each write and sync: every point was reached' "$reached" "$all"
-    check_equal 'the header is broken or restored, and the next restore ends it' "$bad" ''
-}
-
 # Wherever a rotate is killed, the volume opens, and so does what its backup restores.
 rotate_killed() {
     local call n count step reached=0 all=0 bad=''
@@ -578,7 +556,6 @@ parts
 passphrases
 by_hand
 reencryption
-restore_killed
 rotate_killed
 seal
 clones

@@ -39,7 +39,8 @@ rotated() {
     [ "$changes" = false ] && [ "$slots" = "$SLOTS" ] && [[ $named = $NAMED ]] &&
         ! grep . <<<"$keys" | grep -vxF "${named#volumes/}" | grep -qvxE "$KNOWN"
 }
-rotate_again() { "${AGAIN[@]}"; }
+# The same command.
+once_more() { "${AGAIN[@]}"; }
 
 # A key that an interrupted enroll put into the store, and that no keyslot has, may be that of a
 # clone, so it stays: the next enroll names it.
