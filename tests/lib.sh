@@ -102,6 +102,24 @@ dcosd_control() {
 # requests NAME PATTERN: how many lines of the server's log match.
 requests() { grep -cE -- "$2" "$T_DIR/$1.log" || true; }
 
+# types TEXT PROMPT COMMAND: the command on a terminal of its own, where the text is typed once the
+# prompt is there. What the terminal shows is in $T_DIR/terminal.
+types() {
+    local status pid
+    mkfifo "$T_DIR/keyboard"
+    script -qefc "$3" /dev/null <"$T_DIR/keyboard" >"$T_DIR/terminal" &
+    pid=$!
+    exec 9>"$T_DIR/keyboard"
+    wait_for 10 grep -q "$2" "$T_DIR/terminal"
+    sleep 0.3
+    printf '%s\n' "$1" >&9
+    wait $pid
+    status=$?
+    exec 9>&-
+    rm "$T_DIR/keyboard"
+    return $status
+}
+
 # write_config FILE [KEY VALUE]…: a config whose "dcos" object has these members (JSON values).
 write_config() {
     local file=$1 members=

@@ -111,6 +111,10 @@ a_thousand() {
 
 one_secret() {
     config main shared
+    check_match 'on a terminal it shows how far it is' \
+        "$(script -qec "pxenc open --all --test $T_DIR/shared/*.img" /dev/null </dev/null | tr '\r' '\n')" \
+        "[1-9][0-9]* of $MANY "
+    config main shared
     check "$MANY volumes that share a secret" pxenc open --all --test "$T_DIR"/shared/*.img
     check_equal 'it is fetched once' "$(requests main '^GET')" 1
     config main shared

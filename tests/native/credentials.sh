@@ -295,24 +295,6 @@ secrecy() {
     check_not 'and neither the secret key nor anything of DC/OS' grep -aE "$SECRET|dcos-password|eyJ[A-Za-z0-9_-]+\." $(cat "$T_DIR/stranger")
 }
 
-# types TEXT PROMPT COMMAND: the command on a terminal of its own, where the text is typed once the
-# prompt is there. What the terminal shows is in $T_DIR/terminal.
-types() {
-    local status pid
-    mkfifo "$T_DIR/keyboard"
-    script -qefc "$3" /dev/null <"$T_DIR/keyboard" >"$T_DIR/terminal" &
-    pid=$!
-    exec 9>"$T_DIR/keyboard"
-    wait_for 10 grep -q "$2" "$T_DIR/terminal"
-    sleep 0.3
-    printf '%s\n' "$1" >&9
-    wait $pid
-    status=$?
-    exec 9>&-
-    rm "$T_DIR/keyboard"
-    return $status
-}
-
 terminal() {
     check 'a secret key that is not given is asked for' types "$SECRET" 's3-secret-key: ' \
         "pxenc credentials create --provider s3 --s3-access-key GOODKEY --s3-endpoint $S3D_HOST_tls typed"

@@ -129,6 +129,18 @@ spoken() {
     check_equal 'by HTTP/2' "$(protocols "$(log)")" HTTP/2.0
 }
 
+many() {
+    local seen i
+    for i in 1 2 3 4; do
+        truncate -s 20M "$T_DIR/volume$i"
+        pxenc format "$T_DIR/volume$i" --generate >/dev/null
+    done
+    log >/dev/null
+    check 'many volumes open' pxenc open --all --test "$T_DIR"/volume[1-4]
+    seen=$(log)
+    check_equal 'their secrets come over one connection' "$(grep -c ' GET ' <<<"$seen"),$(connections "$seen")" 4,1
+}
+
 # The signature is over the name of the host, which HTTP/2 sends in another way.
 signed() {
     check 'an endpoint of S3 that speaks HTTP/2 takes a signed request' env AWS_CA_BUNDLE="$T_DIR/certs/ca.crt" \
@@ -172,6 +184,7 @@ older() {
 
 setup && s3d_start || exit 1
 spoken
+many
 signed
 failures
 goes_away

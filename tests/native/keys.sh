@@ -76,6 +76,11 @@ enroll() {
         pxenc enroll "$IMAGE" --key-file <(printf 'by hand')
 
     luks_image "$IMAGE"
+    check 'on a terminal it asks for the passphrase' types 'by hand' 'present passphrase' "pxenc enroll $IMAGE"
+    check_not 'and does not show it' grep -aF 'by hand' "$T_DIR/terminal"
+    check 'the volume opens with what the store holds' pxenc open --test "$IMAGE"
+
+    luks_image "$IMAGE"
     check 'enroll with the present passphrase in the store' \
         pxenc enroll "$IMAGE" --secret cluster-1 --present-secret passphrase-by-hand
     check 'and a secret of ours' pxenc open --test "$IMAGE"
@@ -128,6 +133,8 @@ recovery() {
     check_match 'the recovery key is shown' "$key" '^recover(-[a-km-np-z2-9]{6}){8}$'
     check 'and opens the volume in cryptsetup' \
         bash -c 'printf %s "$1" | cryptsetup open --test-passphrase --key-file - "$2"' _ "$key" "$IMAGE"
+    check_equal 'no secret in the store has it' \
+        "$(pxenc secrets list | while read -r path; do pxenc secrets get "$path"; echo; done | grep -cF "$key")" 0
     check 'its keyslot costs little, since it is random' \
         bash -c '[ "$(cryptsetup luksDump --dump-json-metadata "$1" | jq ".keyslots[\"2\"].kdf.iterations")" = 1000 ]' _ "$IMAGE"
     rm -f "$IMAGE"

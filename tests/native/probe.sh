@@ -75,6 +75,9 @@ check_equal 'it opens the volume for reading and nothing else, and no socket' \
     "$(grep -vE '/lib/[^"]*\.so|ld\.so\.(cache|preload)|^\+\+\+' "$T_DIR/trace")" \
     "openat(AT_FDCWD, \"$IMAGE\", O_RDONLY|O_NONBLOCK|O_CLOEXEC) = 3"
 check_equal 'it changes nothing' "$(sha256sum "$IMAGE")" "$before"
+strace -P "$IMAGE" -e trace=read,pread64,readv,preadv,mmap -o "$T_DIR/trace" "$PROBE" "$IMAGE" >/dev/null
+check 'it reads no more than the two copies of the header, of 16 KiB' \
+    test "$(awk '/= [0-9]+$/ { sum += $NF } END { print sum + 0 }' "$T_DIR/trace")" -le 32768
 
 # Milliseconds of so many runs, sorted.
 runs() {

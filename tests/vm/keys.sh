@@ -46,13 +46,22 @@ load() {
 }
 load_is_clean() {
     [ "$(jq '[.jobs[0].error, .jobs[0].total_err] | add' "$T_DIR/fio.json")" = 0 ] &&
-        [ "$(jq '.jobs[0].write.io_bytes' "$T_DIR/fio.json")" -gt 0 ] && ! grep -qi verify "$T_DIR/fio.err"
+        [ "$(jq '[.jobs[0].write.io_bytes, .jobs[0].read.io_bytes] | min' "$T_DIR/fio.json")" -gt 0 ] && ! grep -qi verify "$T_DIR/fio.err"
 }
 
 # loads_until FILE: again and again, until there is the file.
 loads_until() {
     until [ -e "$1" ]; do load 10 && load_is_clean || return; done
 }
+# load_begin: in the background, until load_end, whose status it is. It is writing then.
+load_begin() {
+    rm -f "$T_DIR/enough" /mnt/a/load*
+    loads_until "$T_DIR/enough" &
+    loads=$!
+    wait_for 60 test -s /mnt/a/load.0.0
+}
+load_goes_on() { kill -0 $loads; }
+load_end() { touch "$T_DIR/enough" && wait $loads; }
 
 # A volume that was made elsewhere and is in use is taken over, and its key changes under load.
 in_use() {
@@ -64,10 +73,11 @@ in_use() {
     fill
     before=$(sums /mnt/a)
     check 'enroll of a mounted volume' bash -c 'printf "by hand" | pxenc enroll $0 --key-file -' $A
-    load 12 &
+    load_begin
     for _ in 1 2 3; do check 'rotate of a mounted volume under load' pxenc rotate $A; done
-    wait $!
-    check 'no I/O error and no verify error' load_is_clean
+    check 'which goes on to the end' load_goes_on
+    load_end
+    check_equal 'no I/O error and no verify error' $? 0
     rm -f /mnt/a/load*
     check_equal 'its files are as they were' "$(sums /mnt/a)" "$before"
     umount /mnt/a
@@ -77,11 +87,12 @@ in_use() {
 
     device=$(mapping_of /mnt/a)
     before=$(volume_key)
-    load 20 &
+    load_begin
     check 'rotate --reencrypt of a mounted volume under load, foreign keyslots agreed to' \
         pxenc rotate --reencrypt --force $A
-    wait $!
-    check 'no I/O error and no verify error' load_is_clean
+    check 'which goes on to the end, too' load_goes_on
+    load_end
+    check_equal 'no I/O error and no verify error, either' $? 0
     rm -f /mnt/a/load*
     check_not 'the volume key is another one' test "$before" = "$(volume_key)"
     check_equal 'the mapping is the same, with nothing below it but the disk' \
@@ -187,11 +198,10 @@ KILLS='ioctl 2 fsync 5 ioctl 5 pwrite64 5 ioctl 8 fsync 4 ioctl 11 ioctl 35 ioct
 ioctl 32 fdatasync 1 ioctl 20 ioctl 29 fsync 3 ioctl 23 fdatasync 2 fsync 2 ioctl 26 pwrite64 1 fsync 1'
 
 killed_in_use() {
-    local call number points=0 before loads
+    local call number points=0 before
     mount -t pxenc $A /mnt/a
     before=$(sums /mnt/a)
-    loads_until "$T_DIR/enough" &
-    loads=$!
+    load_begin
     while read -r call number; do
         kill_at "$call" "$number" || points=$((points + 1))
     done < <(xargs -n 2 <<<"$KILLS")
@@ -199,8 +209,7 @@ killed_in_use() {
     check 'rotate ends what was killed again and again' pxenc rotate --reencrypt $A
     check_not 'nothing is under way' in_progress
     check_equal 'no keyslot is left over' "$(cryptsetup luksDump --dump-json-metadata $A | jq '.keyslots | length')" 1
-    touch "$T_DIR/enough"
-    wait $loads
+    load_end
     check_equal 'no I/O error and no verify error, in any load' $? 0
     check 'the mapping lies on nothing but the disk' only_the_disk
     rm -f /mnt/a/load*
@@ -228,10 +237,30 @@ stopped() {
     check_not 'in the end nothing is under way' in_progress
 }
 
+# The terminal itself, and what reads from it.
+hung_up() {
+    local terminal run
+    mkfifo "$T_DIR/keyboard"
+    script -qfec "exec pxenc rotate --reencrypt $A" "$T_DIR/screen" <"$T_DIR/keyboard" >/dev/null &
+    terminal=$!
+    exec 8>"$T_DIR/keyboard"
+    check 'on a terminal it shows how far it is' wait_for 60 grep -aqE '[0-9.]+ % of [0-9]+ MiB' "$T_DIR/screen"
+    run=$(pgrep -xf "pxenc rotate --reencrypt $A")
+    { kill -KILL $terminal && wait $terminal; } 2>/dev/null
+    exec 8>&-
+    sleep 1
+    check 'the terminal is gone, and it runs on' kill -0 "$run"
+    wait_for 300 bash -c "! kill -0 $run"
+    check_not 'to its end' in_progress
+    check 'and the volume opens' pxenc open --test $A
+}
+
 setup || exit 1
 in_use
 killed
 killed_in_use
 stopped
+hung_up
+check_match 'rotate --all finds what there is' "$(pxenc rotate --all)" "^$A: volume"
 dcosd_stop main
 t_done

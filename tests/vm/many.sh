@@ -81,6 +81,8 @@ halves() {
     check_equal 'the dead one has status 12' "$(jq -c ".[$LATE] | [.status, .device]" "$T_DIR/second")" \
         '[12,"/dev/mapper/dead"]'
     check_equal 'all others are mapped' "$(mappings)" $((2 * HALF))
+    check_equal 'still with one login' "$(requests main /auth/login)" 1
+    check_equal 'and a GET for each secret' "$(requests main '^GET')" $((2 * HALF))
     alone=$(last_of "$T_DIR/first" '.[]')
     beside=$(last_of "$T_DIR/second" "del(.[$LATE])[]")
     echo "figure: $HALF mapped volumes (emulated): $alone ms, $((alone / HALF)) ms each;" \

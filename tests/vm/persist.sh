@@ -68,6 +68,12 @@ after_the_restart() {
     check 'mount, by hand' mount /mnt/a
     umount /mnt/a
     without_session
+    echo "crypt $DISK none luks,_netdev,noauto" >/etc/crypttab
+    systemctl daemon-reload
+    check 'a line of crypttab, too' systemctl start systemd-cryptsetup@crypt
+    check 'opens the volume' test -b /dev/mapper/crypt
+    systemctl stop systemd-cryptsetup@crypt
+    without_session
     check_equal 'a unit is handed the login by systemd, and needs no systemd-creds' \
         "$(systemd-run --quiet --pipe --wait -p "LoadCredentialEncrypted=pxenc.login:$LOGIN" \
             -p LoadCredential=pxenc.base_path:/etc/credstore/pxenc.base_path \

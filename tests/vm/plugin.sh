@@ -132,11 +132,18 @@ wrong_secrets() {
     asks 'a missing secret' 'pxenc: .*has no secret'
     pxenc secrets create "$SECRET" --generate
     refused 'another generated key' 1 'pxenc: .*does not open keyslot 0.*see if the secret was changed'
+    asks 'another generated key' 'pxenc: .*does not open keyslot 0'
     printf 'no such passphrase' | pxenc secrets update "$SECRET" --force --value-file -
     check_equal "another passphrase: cryptsetup's own status" \
         "$(cryptsetup open --token-only $A $MAPPING 2>&1; echo $?)" 2
     check 'and on a terminal it asks' typed_in
     cryptsetup close $MAPPING
+    keyctl clear @u
+    systemctl start --no-block $UNIT
+    check 'as systemd-cryptsetup does' answered
+    check 'which then opens the volume' wait_for 60 systemctl is-active $UNIT
+    systemctl stop $UNIT
+    wait_for 5 no_mappings
     pxenc secrets update "$SECRET" --force --value-file "$T_DIR/key"
 }
 

@@ -1,0 +1,89 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
+# Hundreds of volumes appear at once, under a real udev and systemd: each has its own service. Runs
+# inside scripts/vm --systemd, with the disk of many-disk.sh.
+set -u
+here=$(dirname "$0")
+T_DIR=$(mktemp -d)
+export T_TIMEOUT=75 # the emulated machine may be slow
+# shellcheck source=../lib.sh
+. "$here/lib.sh"
+
+DISK=/dev/vdb
+VOLUMES=250 REFUSED=60
+
+setup() {
+    local secret secrets=()
+    bash "$here/certs.sh" "$T_DIR/certs"
+    while read -r secret; do secrets+=(--secret "base/$secret"); done <"$here/secrets"
+    grep -q master.mesos /etc/hosts || echo '127.0.0.1 master.mesos' >>/etc/hosts
+    dcosd_start main 127.0.0.1:443 --user u:p --grant 'u:dcos:secrets:default:/*:full' "${secrets[@]}" || return 1
+    install -d /etc/pxenc
+    echo u >/etc/pxenc/username
+    echo p >/etc/pxenc/password
+    cp "$T_DIR/certs/ca.crt" /etc/pxenc/dcos-ca.crt
+    chmod 600 /etc/pxenc/*
+    write_config /etc/pxenc/config.json cluster_url '"https://master.mesos"' base_path '"base"' \
+        ca_cert_file '"/etc/pxenc/dcos-ca.crt"' \
+        username_file '"/etc/pxenc/username"' password_file '"/etc/pxenc/password"'
+}
+
+# Every 20 MiB a partition, all at once.
+appear() {
+    local i
+    {
+        printf 'label: gpt\ntable-length: %d\n' $((VOLUMES + 1))
+        for ((i = 0; i < VOLUMES; i++)); do echo "start=$((i * 20 + 1))MiB, size=20MiB"; done
+    } | sfdisk --quiet --no-tell-kernel --wipe-partitions never $DISK && blockdev --rereadpt $DISK
+}
+
+units() { systemctl list-units --plain --no-legend "${@:2}" --state="$1" 'pxenc@*'; }
+count() { units "$1" | wc -l; }
+all_active() { [ "$(count active)" = $VOLUMES ]; }
+logins() { requests main /auth/login; }
+# At one moment: between two looks, those that both see.
+asking() { { pgrep -x pxenc-fetch; pgrep -x pxenc-fetch; } | sort | uniq -d | wc -l; }
+
+opened() {
+    local most=0 now start=$SECONDS
+    appear
+    until all_active || [ $SECONDS -gt $((start + 3000)) ]; do
+        now=$(asking)
+        [ "$now" -le "$most" ] || most=$now
+        sleep 0.5
+    done
+    echo "figure: $VOLUMES volumes, each with a uevent and a service (emulated): $((SECONDS - start)) s, $most ask at a time"
+    check "$VOLUMES uevents: each has its service, and each is active" all_active
+    check_equal 'and its mapping' "$(compgen -G '/dev/mapper/pxenc-*' | wc -l)" $VOLUMES
+    check_equal 'none has failed' "$(count failed)" 0
+    check_not 'none was tried again' bash -c "journalctl -b -o cat | grep -q 'pxenc@.*Scheduled restart'"
+    check_equal 'one login' "$(logins)" 1
+    check_equal 'and a GET each' "$(requests main '^GET')" $VOLUMES
+    check "at most eight ask at a time: $most" test "$most" -ge 1 -a "$most" -le 8
+    check_not 'no process is left' pgrep -x 'pxenc|pxenc-fetch'
+}
+
+# With a wrong password they are tried again and again: by the units, not by the store.
+refused() {
+    local before units start=$SECONDS count
+    mapfile -t units < <(units active | awk '{ print $1 }' | head -n $REFUSED)
+    systemctl stop "${units[@]}"
+    echo wrong >/etc/pxenc/password
+    rm -rf /run/pxenc
+    before=$(logins) start=$SECONDS
+    systemctl start --no-block "${units[@]}"
+    sleep 100
+    count=$(($(logins) - before))
+    echo "figure: $REFUSED services with a wrong password: $count logins in $((SECONDS - start)) s"
+    check 'at most one login in 30 seconds reaches the server' test $count -ge 1 -a $count -le $((1 + (SECONDS - start) / 30))
+    check 'though each was tried more than once' \
+        test "$(journalctl -b -o cat | grep -c 'pxenc@.*Scheduled restart job, restart counter is at 1')" = $REFUSED
+    echo p >/etc/pxenc/password
+    check 'with the right one all open by themselves' wait_for 300 all_active
+}
+
+setup || exit 1
+opened
+refused
+dcosd_stop main
+t_done
