@@ -140,6 +140,15 @@ static enum px_status look_for_mapping(const struct job *job, struct px_unlocked
 		       job->name, mapping.slave_name ? mapping.slave_name : "unknown", job->device);
 }
 
+/* A process that was killed may have left mappings, also when it had all but told the LUKS2 token
+ * that it is done. */
+static bool is_rewritten(const struct px_luks *luks)
+{
+	const struct px_token *token = px_luks_token(luks);
+
+	return px_luks_is_reencrypting(luks) || (token && token->reencrypt);
+}
+
 /* header: what the volume is, and whether there is anything left to do. */
 static enum px_status header(struct job *job, bool test, struct px_unlocked *unlocked)
 {
@@ -153,7 +162,7 @@ static enum px_status header(struct job *job, bool test, struct px_unlocked *unl
 		st = name_mapping(job);
 	if (!st)
 		st = look_for_mapping(job, unlocked);
-	if (!st && px_luks_is_reencrypting(job->luks))
+	if (!st && is_rewritten(job->luks))
 		st = px_helpers_settle(job->device, job->devno, unlocked->name, &job->lock);
 	return st;
 }
@@ -274,6 +283,9 @@ static enum px_status activate(struct job *job, struct px_unlocked *unlocked)
 	/* SIGKILL alone leaves a mapping, which the next open or mount takes over. */
 	px_signals_hold();
 	for (tries = 0; tries < ACTIVATE_TRIES; tries++) {
+		st = px_luks_check_current(job->luks);
+		if (st)
+			return st;
 		st = activate_once(job, unlocked);
 		if (st != PX_BUSY)
 			return st;

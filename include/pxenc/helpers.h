@@ -21,8 +21,11 @@ int px_helpers_count(dev_t device) PX_MUST_CHECK;
 /* Removes those that nobody uses. -EBUSY: some are left. Other -errno: sysfs or device-mapper. */
 int px_helpers_clear(dev_t device) PX_MUST_CHECK;
 
-/* The same for a device of that name in /dev, unless another pxenc is at work on it: then they are
- * not left behind, but in use. A device without any is not opened. */
+/* Those alone that are temporary, which nothing lies on. The same errors. */
+int px_helpers_clear_temporary(dev_t device) PX_MUST_CHECK;
+
+/* As px_helpers_clear, for a device of that name in /dev, unless another pxenc is at work on it:
+ * then they are not left behind, but in use. A device without any is not opened. */
 int px_helpers_clear_left(dev_t device, const char *name) PX_MUST_CHECK;
 
 /*

@@ -113,6 +113,10 @@ struct px_activate {
 	bool discard;
 };
 
+/* Before that: whether the volume key has not begun to change since the header was loaded, which
+ * libcryptsetup does not look at. PX_BUSY: it has. PX_KERNEL, PX_BAD_HEADER, PX_NOMEM. */
+enum px_status px_luks_check_current(const struct px_luks *luks) PX_MUST_CHECK;
+
 /* Activates the mapping /dev/mapper/name. PX_BUSY: the name is taken, or the device is in use;
  * nothing was logged, since the caller looks again at whose it is. PX_BAD_KEY, PX_KERNEL,
  * PX_NOMEM. */

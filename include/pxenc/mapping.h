@@ -38,8 +38,12 @@ int px_mapping_by_name(const char *name, struct px_mapping *ret_mapping);
 int px_mapping_by_slave(dev_t slave, struct px_mapping *ret_mapping);
 
 /* What libcryptsetup puts between a volume's mapping and this device while the data is written
- * anew; a process that was killed leaves it there. Sorted, as px_mapping_list. */
+ * anew, and its temporary ones; a process that was killed leaves it there. Sorted, as
+ * px_mapping_list. */
 int px_mapping_helpers(dev_t slave, struct px_mapping **ret_list, size_t *ret_count);
+
+/* Whether it is one by which libcryptsetup reads and writes what libcrypto has no cipher for. */
+bool px_mapping_is_temporary(const struct px_mapping *mapping);
 
 /* The LUKS mapping whose only slave was the device that the kernel called so ("sdb"), and that is
  * gone. -ENOENT: none. */

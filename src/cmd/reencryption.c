@@ -65,16 +65,48 @@ static enum px_status prepare(struct px_rotation *rotation, bool force)
 	return st ? st : set_token(rotation, slot, true);
 }
 
-/* Nothing was written under the new volume key yet: its keyslot goes, if it was made. Killed when
- * that is wiped and still there, the LUKS2 token names it, which no key does any more. */
+/*
+ * Nothing was written under the new volume key yet: its keyslot goes, if it was made. Before the
+ * LUKS2 token names it, it is known by its key, since somebody may have put one of his own there;
+ * afterwards by the token, since no key opens it once its area is wiped.
+ */
 static enum px_status undo(struct px_rotation *rotation)
 {
+	px_auto(secret) struct px_secret *volume_key = NULL;
 	int slot = px_luks_token(rotation->luks)->second;
 	enum px_status st = PX_OK;
 
-	if (px_luks_is_unbound(rotation->luks, slot))
+	if (!px_luks_token(rotation->luks)->both && px_luks_is_unbound(rotation->luks, slot) &&
+	    px_luks_open_slot(rotation->luks, slot, rotation->key, &volume_key) >= 0)
+		st = set_token(rotation, slot, true);
+	if (!st && px_luks_token(rotation->luks)->both && px_luks_is_unbound(rotation->luks, slot))
 		st = px_luks_destroy_slot(rotation->luks, slot);
 	return st ? st : set_token(rotation, NONE, false);
+}
+
+/* All data has the new volume key, whose keyslot is ours from now on. */
+static bool is_done(const struct px_luks *luks)
+{
+	const struct px_token *token = px_luks_token(luks);
+
+	return token->keyslot == token->second ||
+	       (token->both && px_luks_is_unbound(luks, token->keyslot));
+}
+
+/* libcryptsetup calls it done even where it could not destroy the keyslot of the old volume key. */
+static enum px_status finish(struct px_rotation *rotation)
+{
+	px_auto(token) struct px_token *token = px_token_copy(px_luks_token(rotation->luks));
+
+	if (!token)
+		return px_nomem();
+	if (px_luks_is_unbound(rotation->luks, token->keyslot) &&
+	    px_luks_destroy_slot(rotation->luks, token->keyslot) != PX_OK)
+		px_warn("%s: keyslot %d, which opens no data any more, stays", rotation->device,
+			token->keyslot);
+	token->keyslot = token->second;
+	token->reencrypt = token->both = false;
+	return px_luks_set_token(rotation->luks, token, rotation->key);
 }
 
 /* Signals are held back, so they are looked for. SIGHUP is not: it runs on when the terminal
@@ -116,6 +148,10 @@ static enum px_status run(struct px_rotation *rotation, const char *mapped, bool
 	px_progress_begin(&bar, rotation->device);
 	st = px_luks_reencrypt(rotation->luks, mapped, rotation->key, progress, &bar, &stopped);
 	px_progress_end(&bar);
+	if (st && mapped)
+		px_warn("%s: a part of it may be out of reach until pxenc rotate is run again; if "
+			"that fails as well, pxenc close --force %s",
+			rotation->device, mapped);
 	if (st)
 		return st;
 	if (stopped)
@@ -124,7 +160,7 @@ static enum px_status run(struct px_rotation *rotation, const char *mapped, bool
 			       "it",
 			       rotation->device);
 	*ret_done = true;
-	return set_token(rotation, NONE, false);
+	return finish(rotation);
 }
 
 enum px_status px_reencryption_run(struct px_rotation *rotation, const char *mapped, bool force,
@@ -141,6 +177,6 @@ enum px_status px_reencryption_run(struct px_rotation *rotation, const char *map
 	if (px_luks_is_reencrypting(rotation->luks))
 		return run(rotation, mapped, ret_done);
 	/* It ended, and only the token does not say so; or it never ran. */
-	*ret_done = px_luks_token(rotation->luks)->keyslot == px_luks_token(rotation->luks)->second;
-	return undo(rotation);
+	*ret_done = is_done(rotation->luks);
+	return *ret_done ? finish(rotation) : undo(rotation);
 }

@@ -302,7 +302,8 @@ static enum px_status rotate(const struct arguments *args)
 		st = reencrypt(args, &job);
 	if (st)
 		return st;
-	if (done && is_served(args, &job)) {
+	/* What was interrupted is done; after a reencryption the key changes all the same. */
+	if (done && !args->reencrypt && is_served(args, &job)) {
 		st = px_header_keep(&job.session, job.luks, job.rotation.key);
 		if (!st)
 			report(&job, "begun by a rotate that was interrupted");

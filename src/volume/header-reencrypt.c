@@ -8,7 +8,7 @@
  * new key and the one that has the old, so no seal can hold them; its own digest, under both
  * volume keys, holds the two that say what was and what will be. Here all of them have to be
  * alike, with the cipher, sector size and start that the seal knows, and to lie one behind the
- * other over all of the device.
+ * other from that start on.
  */
 
 /* What is written, what is being written, what is not yet, and the two for good. */
@@ -134,8 +134,9 @@ static enum px_status check_places(const struct px_check *check, const cJSON *se
 			return PX_REFUSE(check, "segment %s is not like the others",
 					 segment->string);
 	}
-	if (!layout->ended && layout->at != check->device_size)
-		return PX_REFUSE(check, "its segments do not reach to the end of the device");
+	/* In use, the last has the size of the mapping: the device may have grown since. */
+	if (!layout->ended && layout->at > check->device_size)
+		return PX_REFUSE(check, "its segments reach beyond the end of the device");
 	return PX_OK;
 }
 

@@ -15,7 +15,7 @@
 #define FLOORS 3
 
 /* How many are left; -errno. */
-static int clear_once(dev_t device)
+static int clear_once(dev_t device, bool temporary)
 {
 	struct px_mapping *list = NULL;
 	size_t count = 0, i;
@@ -25,6 +25,8 @@ static int clear_once(dev_t device)
 	if (r < 0)
 		return r;
 	for (i = 0; i < count && r == 0; i++) {
+		if (temporary && !px_mapping_is_temporary(&list[i]))
+			continue;
 		r = px_dm_remove(list[i].name);
 		if (r == -EBUSY) {
 			left++;
@@ -42,7 +44,14 @@ int px_helpers_clear(dev_t device)
 	int floor, left = 1;
 
 	for (floor = 0; floor < FLOORS && left > 0; floor++)
-		left = clear_once(device);
+		left = clear_once(device, false);
+	return left > 0 ? -EBUSY : left;
+}
+
+int px_helpers_clear_temporary(dev_t device)
+{
+	int left = clear_once(device, true);
+
 	return left > 0 ? -EBUSY : left;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "luks-private.h"
+#include "luks2.h"
 #include "pxenc/key.h"
 #include "pxenc/log.h"
 #include "pxenc/seal.h"
@@ -168,6 +169,29 @@ static enum px_status check_activated(struct px_luks *luks, const char *name,
 		status = px_luks_verify_seal(luks, key, true);
 	if (status != PX_OK && px_luks_deactivate(name, false) != PX_OK)
 		px_warn("the mapping %s is of a header that is refused: close it", name);
+	return status;
+}
+
+enum px_status px_luks_check_current(const struct px_luks *luks)
+{
+	px_auto(header) struct px_header *now = NULL;
+	px_auto(free) char *json = NULL;
+	px_auto(fd) int fd = -1;
+	struct px_luks2 luks2;
+	enum px_status status;
+	int r;
+
+	if (px_luks_version(luks) != 2 || luks->header->reencrypting || luks->end)
+		return PX_OK;
+	fd = open(luks->device, O_RDONLY | O_CLOEXEC);
+	r = fd < 0 ? -errno : px_luks2_read(fd, &luks2, &json);
+	if (r < 0)
+		return px_fail(PX_KERNEL, "%s: its header cannot be read again: %s", luks->device,
+			       strerror(-r));
+	status = px_header_check(json, strlen(json), luks->device_size, luks->device, &now);
+	if (status == PX_OK && now->reencrypting)
+		return px_fail(PX_BUSY, "%s: its volume key has just begun to change: try again",
+			       luks->device);
 	return status;
 }
 

@@ -100,7 +100,7 @@ enum px_status px_luks_reencrypt(struct px_luks *luks, const char *name,
 	if (status == PX_OK && (!resumed || luks->header->reencrypting))
 		status = run(luks, name, key, &listener);
 	if (status == PX_OK)
-		*ret_stopped = listener.stopped;
+		*ret_stopped = listener.stopped && luks->header->reencrypting;
 	return status;
 }
 

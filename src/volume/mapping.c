@@ -74,6 +74,11 @@ static bool is_helper(const char *dm_uuid)
 	return strncmp(dm_uuid, "CRYPT-SUBDEV-", 13) == 0;
 }
 
+bool px_mapping_is_temporary(const struct px_mapping *mapping)
+{
+	return strncmp(mapping->dm_uuid, "CRYPT-TEMP-", 11) == 0;
+}
+
 /* The one device below a mapping, as far as it is known; none of ours has two. */
 struct below {
 	char *name;
@@ -374,7 +379,8 @@ int px_mapping_list(struct px_mapping **ret_list, size_t *ret_count)
 
 static bool helps(const struct px_mapping *mapping, const void *slave)
 {
-	return is_helper(mapping->dm_uuid) && mapping->slave == *(const dev_t *)slave;
+	return (is_helper(mapping->dm_uuid) || px_mapping_is_temporary(mapping)) &&
+	       mapping->slave == *(const dev_t *)slave;
 }
 
 int px_mapping_helpers(dev_t slave, struct px_mapping **ret_list, size_t *ret_count)

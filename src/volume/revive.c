@@ -94,9 +94,13 @@ static enum px_status load(const struct work *work, const char *path, struct px_
 	return st;
 }
 
+/* With what a process that was killed may have left on it. */
 static int remove_alias(const struct work *work)
 {
-	int r = px_dm_remove(work->names.alias);
+	int r = px_helpers_clear_temporary(work->stack.disk);
+
+	if (r == 0)
+		r = px_dm_remove(work->names.alias);
 
 	return r == -ENOENT ? 0 : r;
 }

@@ -21,6 +21,13 @@ static struct {
 } world;
 
 static char name[] = "x-overlay";
+static bool temporary;
+
+bool px_mapping_is_temporary(const struct px_mapping *mapping)
+{
+	assert_string_equal(mapping->name, name);
+	return temporary;
+}
 
 int px_mapping_helpers(dev_t slave, struct px_mapping **ret_list, size_t *ret_count)
 {
@@ -70,7 +77,20 @@ static int start(void **state)
 {
 	(void)state;
 	memset(&world, 0, sizeof(world));
+	temporary = false;
 	return 0;
+}
+
+TEST(of_a_volume_in_use_what_is_temporary_goes_alone)
+{
+	world.helpers = 1;
+	assert_int_equal(px_helpers_clear_temporary(DEVNO), 0);
+	assert_int_equal(world.helpers, 1);
+	temporary = true;
+	assert_int_equal(px_helpers_clear_temporary(DEVNO), 0);
+	assert_int_equal(world.helpers, 0);
+	world.helpers = world.busy = 1;
+	assert_int_equal(px_helpers_clear_temporary(DEVNO), -EBUSY);
 }
 
 TEST(a_device_without_helpers_is_not_opened)
@@ -132,6 +152,7 @@ int main(void)
 		TESTED(the_helpers_of_another_pxenc_that_is_at_work_are_let_be),
 		TESTED(a_device_that_cannot_be_locked_is_an_error_and_nothing_is_removed),
 		TESTED(what_is_still_in_use_is_said),
+		TESTED(of_a_volume_in_use_what_is_temporary_goes_alone),
 		TESTED(what_sysfs_or_device_mapper_says_is_passed_on),
 	};
 

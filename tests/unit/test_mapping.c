@@ -301,6 +301,22 @@ TEST(a_mapping_above_a_helper_without_a_device_is_not_told_to_be_gone)
 	px_mapping_clear(&mapping);
 }
 
+/* By which libcryptsetup reads and writes what libcrypto has no cipher for. */
+TEST(a_temporary_mapping_of_a_device_is_one_of_its_helpers_and_no_volume)
+{
+	struct px_mapping *list = NULL, mapping;
+	size_t count = 0;
+
+	add_mapping("dm-4", "temporary-cryptsetup-7-0\n", "CRYPT-TEMP-temporary-cryptsetup-7-0\n",
+		    "253:4\n");
+	add_slave("dm-4", "sdb", "8:16\n");
+	assert_int_equal(px_mapping_helpers(makedev(8, 16), &list, &count), 0);
+	assert_int_equal(count, 1);
+	assert_true(px_mapping_is_temporary(&list[0]));
+	px_mapping_list_free(&list, count);
+	assert_int_equal(px_mapping_by_slave(makedev(8, 16), &mapping), -ENOENT);
+}
+
 TEST(failures_to_read_are_told_from_none)
 {
 	struct px_mapping *list = NULL, mapping;
@@ -373,6 +389,7 @@ int main(void)
 		MAPPING_TEST(only_luks_mappings_are_told_to_be_gone),
 		MAPPING_TEST(a_mapping_whose_table_was_taken_from_it_is_gone),
 		MAPPING_TEST(a_mapping_above_a_helper_without_a_device_is_not_told_to_be_gone),
+		MAPPING_TEST(a_temporary_mapping_of_a_device_is_one_of_its_helpers_and_no_volume),
 		MAPPING_TEST(failures_to_read_are_told_from_none),
 		MAPPING_TEST(a_mapping_is_of_the_header_whose_uuid_it_has),
 		MAPPING_TEST(running_out_of_memory_is_said),

@@ -60,7 +60,7 @@ static struct {
 	char steps[4096];
 	bool reencrypting;
 	enum px_status settle;
-	enum px_status load, store, setting, get, seal, test, activate, stale;
+	enum px_status load, store, setting, get, seal, test, current, activate, stale;
 	int turn, turn_errno; /* the descriptor that stands for a turn */
 	const char *key;
 	struct look looks[64]; /* one after the other; the last is there to stay */
@@ -200,6 +200,12 @@ enum px_status px_luks_test(struct px_luks *luks, const struct px_secret *key, b
 	step("test");
 	world.tested_slot = named_slot;
 	return world.test;
+}
+
+enum px_status px_luks_check_current(const struct px_luks *luks)
+{
+	assert_non_null(luks);
+	return world.current;
 }
 
 enum px_status px_luks_activate(struct px_luks *luks, const char *name, const struct px_secret *key,
@@ -925,6 +931,13 @@ TEST(a_secret_that_is_gone_for_good_is_asked_for_once)
 			    "load slave name store get:base/" SECRET " end free load free");
 }
 
+TEST(a_volume_whose_key_has_begun_to_change_since_is_not_mapped)
+{
+	world.current = PX_BUSY;
+	assert_int_equal(unlock(false), PX_BUSY);
+	assert_null(strstr(world.steps, "activate"));
+}
+
 TEST(a_volume_that_is_being_written_anew_is_settled_first)
 {
 	world.reencrypting = true;
@@ -1014,6 +1027,7 @@ int main(void)
 		unlock_test(no_memory_is_said_once_and_names_nothing),
 		unlock_test(a_key_that_is_changed_meanwhile_is_looked_for_anew),
 		unlock_test(a_secret_that_is_gone_for_good_is_asked_for_once),
+		unlock_test(a_volume_whose_key_has_begun_to_change_since_is_not_mapped),
 		unlock_test(a_volume_that_is_being_written_anew_is_settled_first),
 		unlock_test(a_volume_whose_reencryption_is_in_the_way_is_not_opened),
 		unlock_test(a_mapping_with_the_remains_of_a_killed_reencryption_is_not_taken),
