@@ -456,6 +456,19 @@ static enum px_status check_forged(const char *json, const char *from, const cha
 	return status;
 }
 
+TEST(a_header_from_before_the_volume_key_began_to_change_is_outdated)
+{
+	struct px_luks *before;
+
+	announce();
+	before = load();
+	assert_ok(px_luks_check_current(before));
+	assert_true(run(1));
+	assert_fails(PX_BUSY, px_luks_check_current(before), "begun to change");
+	assert_ok(px_luks_check_current(luks));
+	px_luks_free(&before);
+}
+
 TEST(a_forged_reencryption_is_refused)
 {
 	static const struct {
@@ -749,6 +762,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_not_at_its_end_is_not_finished, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(finishing_without_memory_fails, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_header_from_before_the_volume_key_began_to_change_is_outdated),
 		cmocka_unit_test_setup_teardown(a_forged_reencryption_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_reencryption_fails_with_the_cause, setup,
 						teardown),
