@@ -763,7 +763,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(finishing_without_memory_fails, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-			a_header_from_before_the_volume_key_began_to_change_is_outdated),
+			a_header_from_before_the_volume_key_began_to_change_is_outdated, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(a_forged_reencryption_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_reencryption_fails_with_the_cause, setup,
 						teardown),

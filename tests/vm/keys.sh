@@ -174,6 +174,22 @@ killed() {
     mapping_gone
 }
 
+# What libcrypto has no cipher for, libcryptsetup reads and writes by mappings of its own.
+temporary() { dmsetup ls | grep -q '^temporary-cryptsetup'; }
+killed_serpent() {
+    wipefs -aq $A
+    pxenc format $A --generate --cipher serpent-xts-plain64 --force >/dev/null
+    pxenc rotate --reencrypt $A >"$T_DIR/out" 2>&1 &
+    wait_for 60 temporary
+    sleep 0.3
+    { kill -KILL $! && wait $!; } 2>/dev/null
+    check 'a reencryption with serpent is killed, and leaves mappings' temporary
+    check 'rotate goes on with it' pxenc rotate $A
+    check 'and leaves none' no_mappings
+    check_not 'it is done' in_progress
+    check 'the volume opens' pxenc open --test $A
+}
+
 check_filesystem() {
     local st
     pxenc open $A look && e2fsck -fn /dev/mapper/look
@@ -258,6 +274,7 @@ hung_up() {
 setup || exit 1
 in_use
 killed
+killed_serpent
 killed_in_use
 stopped
 hung_up
