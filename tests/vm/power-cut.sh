@@ -29,8 +29,8 @@ setup() {
 
 secret_of() { pxenc status "$1" --json | jq -r '.[0].secret'; }
 
-# A key that neither was there at the start nor is named by the device.
-unnamed_key() { pxenc secrets list volumes | grep -vxF -e "${KEYS:-none}" -e "${1#volumes/}"; }
+# unnamed_key NAMED [KEPT]: a key that neither was there at the start nor is named by the device.
+unnamed_key() { pxenc secrets list volumes | grep -vxF -e "${KEYS:-none}" -e "${1#volumes/}" -e "${2:-none}"; }
 
 # opens, unfinished or none, and in named what the device names.
 look_at_disk() {
@@ -51,9 +51,10 @@ look_at_disk() {
 }
 
 # The device holds what it held, or the new volume, or says that its format was interrupted; the
-# store has no key that nothing names; and the same command completes.
+# store has no key that nothing names; and the same command completes. To that the disk on which the
+# format did end looks like a clone, which may need the key: it stays, and is named.
 formatted_check() {
-    local state named
+    local state named said kept
     look_at_disk
     case $state in
     opens) ;;
@@ -64,8 +65,9 @@ formatted_check() {
     ! unnamed_key "$named" || return
     [ "$state" = opens ] && [ "$named" != "$OLD" ] && return
     [ "$1" != last ] || return
-    pxenc format "${AGAIN[@]}" "$CUT_DISK" && pxenc open --test "$CUT_DISK" &&
-        ! unnamed_key "$(secret_of "$CUT_DISK")"
+    said=$(pxenc format "${AGAIN[@]}" "$CUT_DISK" 2>&1) || { echo "$said" && return 1; }
+    kept=$(sed -n "s#.*volumes/\([^']*\)' stays: it is the key of $CUT_BASE, too\$#\1#p" <<<"$said")
+    pxenc open --test "$CUT_DISK" && ! unnamed_key "$(secret_of "$CUT_DISK")" "$kept"
 }
 
 # The disk's volume, by the key of the store, or else (an enroll that is not done) by its own.
