@@ -80,6 +80,8 @@ after_the_restart() {
             -p InaccessiblePaths=/usr/bin/systemd-creds pxenc secrets get key 2>&1)" "$KEY"
 }
 
+asks_for_login() { journalctl -b -u pxenc@dev-vdb.service | grep -q 'pxenc secrets dcos login'; }
+
 another_host_key() {
     rm -f /var/lib/systemd/credential.secret
     systemd-creds setup 2>/dev/null
@@ -93,6 +95,11 @@ another_host_key() {
     check_match 'logout forgets it' "$(pxenc secrets dcos logout)" 'restarts is forgotten'
     check_not 'no file is left' compgen -G '/etc/credstore*/pxenc.*'
     fails_with 'and nobody is logged in: status 7' 7 'pxenc secrets dcos login' pxenc open $DISK --test
+    systemctl start --no-block pxenc@dev-vdb.service
+    check 'a unit says what is missing' wait_for 60 asks_for_login
+    check 'somebody logs in' login --persist
+    check 'then it opens by itself: nothing is to be restarted' wait_for 120 systemctl -q is-active pxenc@dev-vdb.service
+    systemctl stop pxenc@dev-vdb.service
 }
 
 [ "$PXENC_VM_BOOT" != 1 ] || before_the_restart

@@ -154,6 +154,8 @@ refusals() {
         unshare -m sh -c 'mount --bind /mnt/a/var /var && exec pxenc suspend vol'
     fails_with 'and so does close --force' 5 'vol carries /var,.* not closed by force' \
         unshare -m sh -c 'mount --bind /mnt/a/var /var && exec pxenc close --force vol'
+    fails_with 'what carries the journal' 5 'carries /var/log/journal,' \
+        unshare -m sh -c 'mkdir -p /var/log/journal && mount --bind /mnt/a/var /var/log/journal && exec pxenc suspend vol'
     fails_with 'what carries its own configuration' 5 'carries /etc/pxenc/config.json,' \
         unshare -m sh -c 'cp -r /etc/pxenc /mnt/a && mount --bind /mnt/a/pxenc /etc/pxenc && exec pxenc suspend vol'
     fails_with 'and its own program' 5 'carries /mnt/a/pxenc-copy,' \
