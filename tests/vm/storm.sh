@@ -37,8 +37,8 @@ appear() {
     } | sfdisk --quiet --no-tell-kernel --wipe-partitions never $DISK && blockdev --rereadpt $DISK
 }
 
-units() { systemctl list-units --plain --no-legend "${@:2}" --state="$1" 'pxenc@*'; }
-count() { units "$1" | wc -l; }
+count() { systemctl list-units --plain --no-legend --state="$1" 'pxenc@*' | wc -l; }
+mappings() { compgen -G '/dev/mapper/pxenc-*' | wc -l; }
 all_active() { [ "$(count active)" = $VOLUMES ]; }
 # restarts [UNIT]…: how often each was.
 restarts() { systemctl show -P NRestarts "${@:-pxenc@*}" | grep .; }
@@ -56,7 +56,7 @@ opened() {
     done
     echo "figure: $VOLUMES volumes, each with a uevent and a service (emulated): $((SECONDS - start)) s, $most ask at a time"
     check "$VOLUMES uevents: each has its service, and each is active" all_active
-    check_equal 'and its mapping' "$(compgen -G '/dev/mapper/pxenc-*' | wc -l)" $VOLUMES
+    check_equal 'and its mapping' "$(mappings)" $VOLUMES
     check_equal 'none has failed' "$(count failed)" 0
     check_equal 'none was tried again' "$(restarts | sort -u)" 0
     check_equal 'one login' "$(logins)" 1
@@ -67,9 +67,13 @@ opened() {
 
 # With a wrong password they are tried again and again: by the units, not by the store.
 refused() {
-    local before units start=$SECONDS count
-    mapfile -t units < <(units active | awk '{ print $1 }' | head -n $REFUSED)
+    local before units=() start=$SECONDS count i
+    for ((i = 1; i <= REFUSED; i++)); do
+        pxenc close $DISK$i
+        units+=("pxenc@dev-vdb$i.service")
+    done
     systemctl stop "${units[@]}"
+    check_equal 'some are closed again' "$(mappings)" $((VOLUMES - REFUSED))
     echo wrong >/etc/pxenc/password
     rm -rf /run/pxenc
     before=$(logins) start=$SECONDS
