@@ -270,7 +270,7 @@ static bool add_keyslots(cJSON *json, const struct px_token *token)
 	cJSON *keyslots = cJSON_AddArrayToObject(json, "keyslots");
 
 	return add_keyslot(keyslots, token->keyslot) &&
-	       (!token->reencrypt || !token->both || add_keyslot(keyslots, token->second));
+	       (!token->both || add_keyslot(keyslots, token->second));
 }
 
 /* True also when there is none to add. */
