@@ -78,7 +78,7 @@ SWEEP_STDIN=/dev/null
 # The program itself: not what libtool might leave in its place.
 SWEEP_FETCH=$(dirname "$(dirname "$(command -v pxenc)")")/pxenc-fetch
 SWEEP_STRIDE=${SWEEP_STRIDE-1} # where there are too many points: one in so many
-SWEEP_MANY=15
+SWEEP_MANY=5
 
 # sweep_stride COUNT: sets the caller's stride, and each, which says it.
 sweep_stride() {
