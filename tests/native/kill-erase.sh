@@ -4,7 +4,7 @@
 # again, it ends, and no secret of the volume is left in the store that was not named.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-SWEEP_STRIDE=${SWEEP_STRIDE-11}
+SWEEP_STRIDE=${SWEEP_STRIDE-23}
 # shellcheck source=../tools/key-sweep.sh
 . tests/tools/key-sweep.sh
 

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
-# rotate --reencrypt, killed at system calls that change anything (where there are many: at one in
-# seven), and the store gone at every request; and the rotate that undoes one which was killed before
+# rotate --reencrypt, killed at system calls that change anything (where there are many: at
+# some), and the store gone at every request; and the rotate that undoes one which was killed before
 # it wrote anything.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-SWEEP_STRIDE=${SWEEP_STRIDE-7}
+SWEEP_STRIDE=${SWEEP_STRIDE-11}
 # shellcheck source=../tools/key-sweep.sh
 . tests/tools/key-sweep.sh
 
