@@ -65,6 +65,16 @@ wait_for() {
     done
 }
 
+# console_keep FILE: what is written to the machine's console goes there (TIOCCONS, so for root in a
+# VM), until $CONSOLE_PID is ended.
+console_keep() {
+    # shellcheck disable=SC2016  # for perl
+    script -qfec 'perl -e "ioctl(STDOUT, 0x541D, 0) or die; sleep"' "$1" </dev/null >/dev/null &
+    # shellcheck disable=SC2034  # for the caller
+    CONSOLE_PID=$!
+    wait_for 20 bash -c 'echo is kept >/dev/console; grep "is kept" "$1"' _ "$1"
+}
+
 # An empty folder for ACS tokens, RUN_DIR, that the build folder's pxenc takes.
 t_own_run_dir() {
     RUN_DIR=$T_DIR/run

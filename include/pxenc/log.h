@@ -31,6 +31,9 @@ enum px_status px_nomem(void);
 /* Something the administrator should know, though the work goes on. */
 void px_warn(const char *fmt, ...) PX_PRINTF(1, 2);
 
+/* A warning of what holds the work up, which may be a boot: see px_log_use_console. */
+void px_announce(const char *fmt, ...) PX_PRINTF(1, 2);
+
 /* What a service has done, for its journal: neither a failure nor a warning. */
 void px_say(const char *fmt, ...) PX_PRINTF(1, 2);
 
@@ -39,6 +42,9 @@ void px_note(const char *fmt, ...) PX_PRINTF(1, 2);
 
 /* With -v only: "stage NAME: 12.3 ms", the time since *since_us; sets *since_us to now. */
 void px_stage(const char *name, int64_t *since_us);
+
+/* From now on announcements go to the machine's console too. */
+void px_log_use_console(void);
 
 /*
  * The text of each failure goes to `failures` alone, without the name: for who shows it elsewhere,

@@ -9,6 +9,7 @@
 #include "pxenc/child.h"
 #include "pxenc/clock.h"
 #include "pxenc/cmd.h"
+#include "pxenc/console.h"
 #include "pxenc/log.h"
 #include "pxenc/luks.h"
 #include "pxenc/mapping.h"
@@ -94,6 +95,8 @@ static enum px_status parse(int argc, char **argv, struct arguments *args)
 	args->device = argv[optind];
 	args->target = argv[optind + 1];
 	px_log_init("mount.pxenc", args->verbose);
+	if (px_is_on_journal())
+		px_log_use_console();
 	return PX_OK;
 }
 

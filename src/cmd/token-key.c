@@ -109,10 +109,16 @@ static enum px_status token_key(const char *device, const char *uuid)
 
 enum px_status px_cmd_token_key(int argc, char **argv)
 {
-	static const struct option longs[] = { PX_COMMON_OPTIONS, { NULL, 0, NULL, 0 } };
+	static const struct option longs[] = { PX_COMMON_OPTIONS,
+					       { "console", no_argument, NULL, 'c' },
+					       { NULL, 0, NULL, 0 } };
+	int c;
 
-	if (px_next_option("token-key", argc, argv, "", longs) != -1)
-		return PX_USAGE;
+	while ((c = px_next_option("token-key", argc, argv, "", longs)) != -1) {
+		if (c != 'c')
+			return PX_USAGE;
+		px_log_use_console();
+	}
 	if (argc - optind != 2)
 		return px_usage("token-key");
 	return token_key(argv[optind], argv[optind + 1]);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "pxenc/clock.h"
+#include "pxenc/console.h"
 #include "pxenc/file.h"
 #include "pxenc/printable.h"
 
@@ -15,6 +16,7 @@
 static struct {
 	const char *name;
 	int verbose;
+	bool console;
 	void (*sink)(const char *line);
 	void (*failures)(const char *text);
 } log_state = { .name = "pxenc" };
@@ -35,6 +37,11 @@ bool px_log_is_verbose(void)
 	return log_state.verbose;
 }
 
+void px_log_use_console(void)
+{
+	log_state.console = true;
+}
+
 void px_log_set_sink(void (*sink)(const char *line))
 {
 	log_state.sink = sink;
@@ -45,30 +52,46 @@ void px_log_divert(void (*failures)(const char *text))
 	log_state.failures = failures;
 }
 
-/* One write(2) per line, so that lines of several processes do not mix. */
-static void PX_PRINTF(2, 0) emit(const char *prefix, const char *fmt, va_list args)
+/* "NAME: PREFIX" and the text, printable, with room for a newline. False: it cannot be formatted.
+ */
+static bool PX_PRINTF(3, 0)
+	compose(char line[LINE_MAX_BYTES], const char *prefix, const char *fmt, va_list args)
 {
-	char line[LINE_MAX_BYTES];
 	size_t used;
 	int n;
 
-	n = snprintf(line, sizeof(line), "%s: %s", log_state.name, prefix);
+	n = snprintf(line, LINE_MAX_BYTES, "%s: %s", log_state.name, prefix);
 	used = n < 0 ? 0 : (size_t)n;
-	if (used >= sizeof(line) - 1)
+	if (used >= LINE_MAX_BYTES - 1)
 		used = 0;
-	n = vsnprintf(line + used, sizeof(line) - used - 1, fmt, args);
+	n = vsnprintf(line + used, LINE_MAX_BYTES - used - 1, fmt, args);
 	if (n < 0)
-		return;
+		return false;
 	px_make_printable(line);
+	return true;
+}
+
+/* One write(2) per line, so that lines of several processes do not mix. */
+static void write_line(char line[LINE_MAX_BYTES])
+{
+	size_t len = strlen(line);
+
 	if (log_state.sink) {
 		log_state.sink(line);
 		return;
 	}
-	used = strlen(line);
-	line[used] = '\n';
+	line[len] = '\n';
 	/* There is nowhere left to report that standard error cannot be written. */
-	if (px_write_all(STDERR_FILENO, line, used + 1) < 0)
+	if (px_write_all(STDERR_FILENO, line, len + 1) < 0)
 		return;
+}
+
+static void PX_PRINTF(2, 0) emit(const char *prefix, const char *fmt, va_list args)
+{
+	char line[LINE_MAX_BYTES];
+
+	if (compose(line, prefix, fmt, args))
+		write_line(line);
 }
 
 static void PX_PRINTF(1, 0) divert(const char *fmt, va_list args)
@@ -106,6 +129,21 @@ void px_warn(const char *fmt, ...)
 	va_start(args, fmt);
 	emit("warning: ", fmt, args);
 	va_end(args);
+}
+
+void px_announce(const char *fmt, ...)
+{
+	char line[LINE_MAX_BYTES];
+	bool composed;
+	va_list args;
+
+	va_start(args, fmt);
+	composed = compose(line, "warning: ", fmt, args);
+	va_end(args);
+	if (composed && log_state.console)
+		px_console_say(line);
+	if (composed)
+		write_line(line);
 }
 
 void px_say(const char *fmt, ...)

@@ -6,6 +6,7 @@
 #include "plugin.h"
 #include "pxenc/child.h"
 #include "pxenc/clock.h"
+#include "pxenc/console.h"
 #include "pxenc/key.h"
 #include "pxenc/places.h"
 #include "pxenc/status.h"
@@ -123,16 +124,22 @@ static int judge(const struct answer *answer, int status)
 
 static int start(struct crypt_device *cd, struct px_child *child)
 {
-	const char *const argv[] = { px_place_pxenc(),		"token-key",	    "--",
-				     crypt_get_device_name(cd), crypt_get_uuid(cd), NULL };
-	const char *json = NULL;
+	const char *device = crypt_get_device_name(cd), *uuid = crypt_get_uuid(cd), *json = NULL;
+	const char *argv[7] = { px_place_pxenc(), "token-key" };
+	size_t argc = 2;
 	int r;
 
 	r = crypt_dump_json(cd, &json, 0);
-	if (r < 0 || !argv[3] || !argv[4]) {
+	if (r < 0 || !device || !uuid) {
 		px_plugin_say(cd, "pxenc: libcryptsetup has no LUKS2 header to show");
 		return -ENOENT;
 	}
+	/* pxenc's own standard error is a pipe. */
+	if (px_is_on_journal())
+		argv[argc++] = "--console";
+	argv[argc++] = "--";
+	argv[argc++] = device;
+	argv[argc++] = uuid;
 	r = px_child_start_with(json, strlen(json), argv, child);
 	if (r == 0)
 		return 0;

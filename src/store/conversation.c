@@ -176,7 +176,7 @@ static enum px_status hear_note(struct px_store *store, const struct px_frame *f
 		px_note("%s", text);
 	} else if (!store->warned) {
 		store->warned = true;
-		px_warn("%s", text);
+		px_announce("%s", text);
 	}
 	return PX_OK;
 }

@@ -227,7 +227,7 @@ static int wait_for_lock(struct px_store *store)
 	if (r != -ETIMEDOUT || px_deadline_left(store->deadline) == 0)
 		return r;
 	if (!store->warned)
-		px_warn("waiting for the store: another pxenc is logging in at %s",
+		px_announce("waiting for the store: another pxenc is logging in at %s",
 			store->config->cluster_urls[0]);
 	store->warned = true;
 	r = px_acs_lock(store->cache, store->deadline);

@@ -2,11 +2,14 @@
 #include "support.h"
 
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "pxenc/clock.h"
+#include "pxenc/console.h"
 #include "pxenc/log.h"
 
 static struct fault no_write;
@@ -20,6 +23,15 @@ ssize_t __wrap_write(int fd, const void *data, size_t len)
 {
 	writes++;
 	return fault_hits(&no_write) ? -1 : __real_write(fd, data, len);
+}
+
+static char on_console[64];
+
+void __wrap_px_console_say(const char *line);
+
+void __wrap_px_console_say(const char *line)
+{
+	snprintf(on_console, sizeof(on_console), "%s", line);
 }
 
 static int begin(void **state)
@@ -59,6 +71,37 @@ TEST(a_warning_says_that_it_is_one)
 {
 	px_warn("%s", "careful");
 	assert_string_equal(log_line(0), "unit: warning: careful");
+}
+
+TEST(an_announcement_is_a_warning_and_reaches_the_console_if_that_is_wanted)
+{
+	px_announce("%s\n%d", "waiting", 1);
+	assert_string_equal(log_line(0), "unit: warning: waiting?1");
+	assert_string_equal(on_console, "");
+	px_log_use_console();
+	px_announce("%s\n%d", "waiting", 2);
+	assert_string_equal(log_line(1), "unit: warning: waiting?2");
+	assert_string_equal(on_console, "unit: warning: waiting?2");
+	px_warn("careful");
+	assert_string_equal(on_console, "unit: warning: waiting?2");
+}
+
+TEST(standard_error_is_the_journals_if_JOURNAL_STREAM_names_it)
+{
+	char stream[64];
+	struct stat st;
+
+	unsetenv("JOURNAL_STREAM");
+	assert_false(px_is_on_journal());
+	assert_int_equal(fstat(STDERR_FILENO, &st), 0);
+	snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+	assert_true(px_is_on_journal());
+	/* A terminal that somebody has opened in a session of theirs inherits the variable alone.
+	 */
+	setenv("JOURNAL_STREAM", "9:1", 1);
+	assert_false(px_is_on_journal());
+	unsetenv("JOURNAL_STREAM");
 }
 
 TEST(what_a_service_says_is_a_line_like_any)
@@ -298,6 +341,8 @@ int main(void)
 		log_test(a_failure_is_one_line_with_the_programs_name_and_returns_its_status),
 		log_test(no_memory_says_so),
 		log_test(a_warning_says_that_it_is_one),
+		log_test(an_announcement_is_a_warning_and_reaches_the_console_if_that_is_wanted),
+		log_test(standard_error_is_the_journals_if_JOURNAL_STREAM_names_it),
 		log_test(what_a_service_says_is_a_line_like_any),
 		log_test(failures_can_be_taken_for_another_place),
 		log_test(a_process_can_speak_under_another_name),

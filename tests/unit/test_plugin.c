@@ -5,9 +5,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -185,6 +187,20 @@ TEST(pxenc_gets_the_loaded_header_and_whose_it_is)
 	snprintf(wanted, sizeof(wanted), "[token-key][--][%s][%s]%s", DEVICE, UUID, JSON);
 	PXENC_IS("printf '[%s]' \"$@\"; cat");
 	check_key(wanted);
+}
+
+TEST(pxenc_is_told_to_use_the_console_too_if_its_host_speaks_to_the_journal)
+{
+	char stream[64], wanted[256];
+	struct stat st;
+
+	assert_int_equal(fstat(STDERR_FILENO, &st), 0);
+	snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+	snprintf(wanted, sizeof(wanted), "[token-key][--console][--][%s][%s]", DEVICE, UUID);
+	PXENC_IS("printf '[%s]' \"$@\"");
+	check_key(wanted);
+	unsetenv("JOURNAL_STREAM");
 }
 
 TEST(pxenc_gets_nothing_else_from_its_host)
@@ -512,6 +528,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		plugin_test(the_key_that_pxenc_prints_is_handed_over),
 		plugin_test(pxenc_gets_the_loaded_header_and_whose_it_is),
+		plugin_test(pxenc_is_told_to_use_the_console_too_if_its_host_speaks_to_the_journal),
 		plugin_test(pxenc_gets_nothing_else_from_its_host),
 		plugin_test(a_key_in_pieces_is_put_together),
 		plugin_test(the_longest_key_is_taken_and_a_longer_one_is_not),

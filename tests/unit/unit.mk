@@ -127,7 +127,7 @@ tests_unit_test_file_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_log_SOURCES = tests/unit/test_log.c $(unit_support)
 tests_unit_test_log_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_log_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
-	-Wl,--wrap=write
+	-Wl,--wrap=write -Wl,--wrap=px_console_say
 tests_unit_test_log_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_members_SOURCES = tests/unit/test_members.c $(unit_support)

@@ -79,6 +79,7 @@ by_crypttab() {
 late_store() {
     dcosd_stop main
     T_TIMEOUT=300 config
+    check 'the console is kept' console_keep "$T_DIR/console"
     systemctl start --no-block $UNIT
     wait_for 60 pgrep -x pxenc-fetch
     sleep 2
@@ -87,6 +88,9 @@ late_store() {
     check 'and opens the volume as soon as the store answers' wait_for 60 systemctl is-active $UNIT
     check 'with a mapping' test -b /dev/mapper/volume
     check_match 'having said what it waits for' "$(said)" 'pxenc: warning: waiting for the store'
+    check_equal 'on the console too, once' \
+        "$(grep -c 'pxenc: warning: waiting for the store' "$T_DIR/console")" 1
+    kill "$CONSOLE_PID"
     systemctl stop $UNIT
     wait_for 5 no_mappings
     config

@@ -44,6 +44,24 @@ check 'mount -a again' mount -a
 umount /mnt/a
 check 'the mapping is gone again' wait_for 5 no_mappings
 
+# The store is away: at a boot somebody may stand before the console.
+check 'the console is kept' console_keep "$T_DIR/console"
+dcosd_control main faults 'drop@*:*#*+0'
+systemctl start --no-block mnt-a.mount
+check 'a mount unit that waits says so on the console' \
+    wait_for 60 grep -q 'mount.pxenc: warning: waiting for the store' "$T_DIR/console"
+mount -t pxenc $A /mnt/b 2>"$T_DIR/by-hand" &
+by_hand=$!
+check 'a mount by hand says so where it was typed' wait_for 60 grep -q 'waiting for the store' "$T_DIR/by-hand"
+dcosd_control main faults
+check 'the store is back: both mount' wait_for 60 bash -c 'mountpoint -q /mnt/a && mountpoint -q /mnt/b'
+wait $by_hand
+check_equal 'the console was told once, by the unit' "$(grep -c 'waiting for' "$T_DIR/console")" 1
+check_equal 'and the journal once' "$(journalctl -u mnt-a.mount | grep -c 'waiting for')" 1
+kill "$CONSOLE_PID"
+umount /mnt/a /mnt/b
+check 'and the mapping goes with them' wait_for 10 no_mappings
+
 # slow_fetch: the pid of a pxenc-fetch that waits for an answer, in fetch.
 slow_fetch() {
     pxenc secrets get slow >/dev/null &
