@@ -214,6 +214,8 @@ second_boot() {
     check_not 'and nothing that the boot needs' grep -qE '(remote-fs|multi-user|sysinit|basic)\.target' <<<"$before"
     check 'and it failed long before its timeout' test "$(seconds_tried mnt-missing.mount)" -lt 40
 
+    # In use until the shutdown.
+    echo words | tee /mnt/a/file >/mnt/b/file
     check_hot_plug
     check_stubborn_user
     # What is left for the shutdown: a mounted volume whose disk is gone, and one that is suspended,
@@ -266,6 +268,15 @@ check_stubborn_user() {
     check 'it is pulled out once more' wait_for 120 bash -c "pxenc status $hot --json | jq -e '.[0].state == \"gone\"'"
 }
 
+# was_unmounted DEVICE NAME: before its mapping went at the last shutdown, so that ext4 has nothing to
+# recover.
+was_unmounted() {
+    local dm
+    dm=$(basename "$(readlink -f "/dev/mapper/$(mapping_of "$1")")")
+    check "$2: the kernel mounted it" said "EXT4-fs \($dm\): mounted filesystem" -k
+    check_not "$2: and had nothing to recover" said "EXT4-fs \($dm\): recovery" -k
+}
+
 third_boot() {
     check_shutdown 'with a volume whose disk is gone and one that is suspended'
     echo "figure: boot with the store 20 s late: multi-user.target after $(since_start multi-user.target) s"
@@ -273,6 +284,8 @@ third_boot() {
     check 'what is waited for was said' said 'mount.pxenc: warning: waiting for the store: .*(127.0.0.1:443|master.mesos)' -u mnt-a.mount
     check_equal 'by each, once' "$(journal -u mnt-a.mount | grep -c 'waiting for the store')" 1
     check 'by the units too' said 'pxenc: warning: waiting for the store' -u 'pxenc@*'
+    was_unmounted $A 'a volume of fstab was unmounted before it closed'
+    was_unmounted $B 'so was one with nofail'
 
     systemctl --quiet disable dcosd.service
     # What is needed may hold up a boot without a store: this time nothing is.

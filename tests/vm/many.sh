@@ -30,7 +30,7 @@ setup() {
     bash "$here/certs.sh" "$T_DIR/certs"
     while read -r secret; do secrets+=(--secret "base/$secret"); done <"$here/secrets"
     dcosd_start main 127.0.0.1:443 --user 'u:p' --grant 'u:dcos:secrets:default:/*:full' \
-        "${secrets[@]}" || return 1
+        --secret base/person=typed "${secrets[@]}" || return 1
     printf 'u\n' >"$T_DIR/username"
     printf 'p\n' >"$T_DIR/password"
     chmod 600 "$T_DIR/username" "$T_DIR/password" "$T_DIR/certs/ca.crt"
@@ -120,9 +120,49 @@ clones() {
     losetup --detach "$clone"
 }
 
+available_mib() { awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo; }
+
+# How many compute a costly key just now: nothing else of pxenc's is as big.
+costly_now() { ps -C pxenc -o rss= | awk '$1 > 128 * 1024 { n++ } END { print n + 0 }'; }
+
+# at_a_time NAME COUNT: three such volumes are proven, and so many of them at once, at most.
+at_a_time() {
+    local most=0 now opening
+    pxenc open --all --test -o secret=person "${COSTLY[@]}" >"$T_DIR/costly" 2>&1 &
+    opening=$!
+    while kill -0 $opening 2>/dev/null; do
+        now=$(costly_now)
+        [ "$now" -le "$most" ] || most=$now
+        sleep 0.2
+    done
+    wait $opening
+    check_equal "$1: all are proven" "$? $(tail -n 1 "$T_DIR/costly")" '0 3 of 3 volumes proven, 0 failed'
+    check_equal "$1: this many at once" "$most" "$2"
+}
+
+# Keys for people cost memory on purpose: here 256 MiB each.
+by_memory() {
+    local i
+    for i in 1 2 3; do
+        COSTLY+=("$T_DIR/costly$i")
+        truncate -s 20M "$T_DIR/costly$i"
+        printf typed | cryptsetup luksFormat -q --type luks2 --pbkdf argon2id --pbkdf-memory $((256 * 1024)) \
+            --pbkdf-parallel 1 --pbkdf-force-iterations 4 "$T_DIR/costly$i" - || return
+    done
+    at_a_time 'memory enough: as many as processors' 2
+    # Of what is left, an eighth is for others.
+    mkdir "$T_DIR/ballast"
+    mount -t tmpfs -o size=100% ballast "$T_DIR/ballast"
+    dd if=/dev/zero of="$T_DIR/ballast/file" bs=1M count=$(($(available_mib) - 450)) status=none
+    at_a_time 'memory for one' 1
+    check 'and the machine has not run out of it' bash -c '! dmesg | grep -i "out of memory"'
+    umount "$T_DIR/ballast"
+}
+
 setup || exit 1
 halves
 search
 clones
 dmsetup resume dead
+by_memory
 t_done
