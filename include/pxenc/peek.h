@@ -15,7 +15,10 @@ struct px_peek {
 	int version;
 };
 
-/* 0; -ETIMEDOUT: the disk does not answer; -EINVAL: no header that pxenc takes; -errno. */
+/*
+ * 0; -EINVAL: it is no volume of pxenc's; -ETIMEDOUT: the disk does not answer; -EBADMSG or another
+ * -errno: nobody knows, since its header cannot be read, or is refused and bears pxenc's label.
+ */
 int px_peek(const char *device, struct px_peek *ret_peek);
 
 #endif

@@ -293,18 +293,20 @@ static enum px_status complete(const struct arguments *args, const struct px_tar
 			       struct plan *plan)
 {
 	px_auto(luks) struct px_luks *luks = NULL;
-	enum px_status st;
+	enum px_status st, made = PX_OK;
 
 	/* A mapping is to have the device to itself. */
 	px_image_free(&plan->image);
 	st = px_luks_load_to_change(target->path, &luks);
 	if (!st && args->recovery)
 		st = px_recovery_add(luks, 0, plan->key.key);
-	if (!st)
-		st = keep_header(luks, plan);
-	if (!st && args->fstype)
-		st = make_filesystem(args, plan, luks);
-	return st;
+	if (st)
+		return st;
+	st = keep_header(luks, plan);
+	/* A volume without a backup is one all the same. */
+	if (args->fstype)
+		made = make_filesystem(args, plan, luks);
+	return made ? made : st;
 }
 
 static enum px_status format(const struct arguments *args)

@@ -2,6 +2,7 @@
 #include "pxenc/peek.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,37 +21,59 @@ static void be_silent(const char *line)
 	(void)line;
 }
 
+/* In one write, so that it comes whole or not at all. */
+struct answer {
+	int r;
+	struct px_peek peek;
+};
+
+_Static_assert(sizeof(struct answer) <= PIPE_BUF, "an answer is written at once");
+
+static void describe(const struct px_luks *luks, struct px_peek *peek)
+{
+	const struct px_token *token = px_luks_token(luks);
+
+	snprintf(peek->cipher, sizeof(peek->cipher), "%s", px_luks_cipher(luks));
+	snprintf(peek->uuid, sizeof(peek->uuid), "%s", px_luks_uuid(luks));
+	snprintf(peek->secret, sizeof(peek->secret), "%s", token ? token->secret : "");
+	snprintf(peek->next, sizeof(peek->next), "%s",
+		 token && token->next.secret ? token->next.secret : "");
+	snprintf(peek->old, sizeof(peek->old), "%s",
+		 token && token->old.secret ? token->old.secret : "");
+	snprintf(peek->store, sizeof(peek->store), "%s", token ? token->store : "");
+	peek->key_bits = px_luks_key_bits(luks);
+	peek->version = px_luks_version(luks);
+}
+
+/* What cannot be opened at all is not there, or not ours to look at. */
+static int why_refused(const char *device)
+{
+	bool labelled = false;
+	enum px_status st = px_luks_look_for_label(device, &labelled);
+
+	return st == PX_NO_VOLUME || (st == PX_OK && !labelled) ? -EINVAL : -EBADMSG;
+}
+
 static void look(void *arg, int in, int to)
 {
 	px_auto(luks) struct px_luks *luks = NULL;
-	const struct px_token *token;
-	struct px_peek peek = { 0 };
+	struct answer answer = { .r = 0 };
 
 	(void)in;
 	px_worker_be_quiet();
 	px_log_set_sink(be_silent);
-	if (px_luks_load(arg, &luks))
-		return;
-	token = px_luks_token(luks);
-	snprintf(peek.cipher, sizeof(peek.cipher), "%s", px_luks_cipher(luks));
-	snprintf(peek.uuid, sizeof(peek.uuid), "%s", px_luks_uuid(luks));
-	snprintf(peek.secret, sizeof(peek.secret), "%s", token ? token->secret : "");
-	snprintf(peek.next, sizeof(peek.next), "%s",
-		 token && token->next.secret ? token->next.secret : "");
-	snprintf(peek.old, sizeof(peek.old), "%s",
-		 token && token->old.secret ? token->old.secret : "");
-	snprintf(peek.store, sizeof(peek.store), "%s", token ? token->store : "");
-	peek.key_bits = px_luks_key_bits(luks);
-	peek.version = px_luks_version(luks);
-	if (px_write_all(to, &peek, sizeof(peek)) < 0)
+	if (px_luks_load(arg, &luks) == PX_OK)
+		describe(luks, &answer.peek);
+	else
+		answer.r = why_refused(arg);
+	if (px_write_all(to, &answer, sizeof(answer)) < 0)
 		return;
 }
 
-/* The whole struct at once (it is smaller than PIPE_BUF), or nothing. */
 static int read_answer(int from, struct px_peek *ret_peek)
 {
 	struct pollfd fd = { .fd = from, .events = POLLIN };
-	struct px_peek peek;
+	struct answer answer;
 	int r;
 
 	r = poll(&fd, 1, px_deadline_left(px_deadline_in(PATIENCE_SECONDS)));
@@ -58,10 +81,11 @@ static int read_answer(int from, struct px_peek *ret_peek)
 		return -errno;
 	if (r == 0)
 		return -ETIMEDOUT;
-	if (read(from, &peek, sizeof(peek)) != sizeof(peek))
-		return -EINVAL;
-	*ret_peek = peek;
-	return 0;
+	if (read(from, &answer, sizeof(answer)) != sizeof(answer))
+		return -EBADMSG;
+	if (answer.r == 0)
+		*ret_peek = answer.peek;
+	return answer.r;
 }
 
 int px_peek(const char *device, struct px_peek *ret_peek)

@@ -45,26 +45,6 @@ static enum px_status check_others(const struct px_rotation *rotation, bool forc
 		       rotation->device, count - 1);
 }
 
-static enum px_status prepare(struct px_rotation *rotation, bool force)
-{
-	int slot = px_luks_free_slot(rotation->luks);
-	enum px_status st;
-
-	st = check_others(rotation, force);
-	if (st)
-		return st;
-	if (slot < 0)
-		return px_fail(PX_USAGE,
-			       "%s has no free keyslot: remove one with cryptsetup luksKillSlot",
-			       rotation->device);
-	st = set_token(rotation, slot, false);
-	if (!st)
-		st = px_header_keep(rotation->session, rotation->luks, rotation->key);
-	if (!st)
-		st = px_luks_add_volume_key(rotation->luks, slot, rotation->key);
-	return st ? st : set_token(rotation, slot, true);
-}
-
 /*
  * Nothing was written under the new volume key yet: its keyslot goes, if it was made. Before the
  * LUKS2 token names it, it is known by its key, since somebody may have put one of his own there;
@@ -82,6 +62,38 @@ static enum px_status undo(struct px_rotation *rotation)
 	if (!st && px_luks_token(rotation->luks)->both && px_luks_is_unbound(rotation->luks, slot))
 		st = px_luks_destroy_slot(rotation->luks, slot);
 	return st ? st : set_token(rotation, NONE, false);
+}
+
+static enum px_status make_second(struct px_rotation *rotation, int slot)
+{
+	enum px_status st = px_header_keep(rotation->session, rotation->luks, rotation->key);
+
+	if (!st)
+		st = px_luks_add_volume_key(rotation->luks, slot, rotation->key);
+	return st ? st : set_token(rotation, slot, true);
+}
+
+static enum px_status prepare(struct px_rotation *rotation, bool force)
+{
+	int slot = px_luks_free_slot(rotation->luks);
+	enum px_status st;
+
+	st = check_others(rotation, force);
+	if (st)
+		return st;
+	if (slot < 0)
+		return px_fail(PX_USAGE,
+			       "%s has no free keyslot: remove one with cryptsetup luksKillSlot",
+			       rotation->device);
+	st = set_token(rotation, slot, false);
+	if (st)
+		return st;
+	st = make_second(rotation, slot);
+	if (st && undo(rotation) != PX_OK)
+		px_warn("%s: its reencryption has not begun, and its header still says so: pxenc "
+			"rotate %s",
+			rotation->device, rotation->device);
+	return st;
 }
 
 /* All data has the new volume key, whose keyslot is ours from now on. */

@@ -14,14 +14,10 @@
 #include "pxenc/signals.h"
 #include "pxenc/strv.h"
 
-/* One whose header is refused bears our label still: it is tried, and says why it fails. */
-static bool is_ours(const char *device, int peeked, const struct px_peek *peek)
+/* One whose header is refused or cannot be read is tried, and says why it fails. */
+static bool is_ours(int peeked, const struct px_peek *peek)
 {
-	bool labelled = false;
-
-	if (peeked == 0)
-		return *peek->secret;
-	return px_luks_look_for_label(device, &labelled) == PX_OK && labelled;
+	return peeked == 0 ? *peek->secret != '\0' : peeked != -EINVAL;
 }
 
 /* A disk that does not answer may be a volume, so it counts as one that failed. */
@@ -39,7 +35,7 @@ static enum px_status find_volumes(char ***ret_devices, size_t *ret_silent)
 		if (r == -ETIMEDOUT) {
 			px_warn("%s does not answer: it was left out", *disk);
 			++*ret_silent;
-		} else if (is_ours(*disk, r, &peek) && px_strv_add(ret_devices, *disk) < 0) {
+		} else if (is_ours(r, &peek) && px_strv_add(ret_devices, *disk) < 0) {
 			return px_nomem();
 		}
 	}

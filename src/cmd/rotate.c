@@ -140,12 +140,25 @@ static enum px_status open_volume(struct job *job)
 }
 
 /* Without being told, a key of the volume's own is followed by another one. */
+static bool is_told(const struct arguments *args, const struct job *job)
+{
+	return args->key.secret || args->key.cluster_key || args->key.generate ||
+	       px_new_key_is_own(px_luks_token(job->luks)->secret, px_luks_uuid(job->luks));
+}
+
+static bool is_under_way(const struct job *job)
+{
+	const struct px_token *token = px_luks_token(job->luks);
+
+	return token->next.secret || token->old.secret || token->reencrypt;
+}
+
+/* To go on with what was interrupted nobody needs to be told what follows it. */
 static enum px_status check_told(const struct arguments *args, const struct job *job)
 {
 	const char *secret = px_luks_token(job->luks)->secret;
 
-	if (args->key.secret || args->key.cluster_key || args->key.generate ||
-	    px_new_key_is_own(secret, px_luks_uuid(job->luks)))
+	if (is_told(args, job) || (is_under_way(job) && !args->reencrypt))
 		return PX_OK;
 	return px_fail(PX_USAGE,
 		       "the key of %s is '%s', which others may use: say what is to follow it: "
@@ -244,6 +257,12 @@ static enum px_status settle(const struct arguments *args, struct job *job)
 
 	if (st || job->devno == 0)
 		return st;
+	if (!job->mapping.name && args->all)
+		return px_fail(PX_DECLINED,
+			       "%s is not open on this machine, and nobody knows whether it is on "
+			       "another one, where reencrypting it here would destroy it: if it is "
+			       "not, rotate it by its name",
+			       args->device);
 	if (!job->mapping.name)
 		return px_helpers_settle_unmapped(job->device, job->devno);
 	r = px_helpers_count(job->devno);
@@ -273,6 +292,10 @@ static enum px_status reencrypt(const struct arguments *args, struct job *job)
 		return st;
 	unload(job);
 	st = begin(args, job);
+	if (st && done)
+		px_warn("%s: all of its data has the new volume key; not done yet are its key and "
+			"its header backup: pxenc rotate %s, without --reencrypt",
+			args->device, args->device);
 	if (!st)
 		st = px_header_keep(&job->session, job->luks, job->rotation.key);
 	if (st || done || !again)
@@ -286,7 +309,7 @@ static enum px_status rotate(const struct arguments *args)
 {
 	__attribute__((cleanup(job_cleanup))) struct job job = { .lock = -1 };
 	enum px_status st;
-	bool done;
+	bool done, told;
 
 	st = px_lock_device(args->device, &job.device, &job.lock);
 	/* Before a reencryption that may take hours. */
@@ -297,19 +320,19 @@ static enum px_status rotate(const struct arguments *args)
 	if (st)
 		return st;
 	px_signals_hold();
+	told = is_told(args, &job);
 	st = px_rotation_recover(&job.rotation, &done);
 	if (!st)
 		st = reencrypt(args, &job);
 	if (st)
 		return st;
 	/* What was interrupted is done; after a reencryption the key changes all the same. */
-	if (done && !args->reencrypt && is_served(args, &job)) {
-		st = px_header_keep(&job.session, job.luks, job.rotation.key);
-		if (!st)
-			report(&job, "begun by a rotate that was interrupted");
-		return st;
-	}
-	return change_key(args, &job);
+	if (told && (!done || args->reencrypt || !is_served(args, &job)))
+		return change_key(args, &job);
+	st = px_header_keep(&job.session, job.luks, job.rotation.key);
+	if (!st)
+		report(&job, done ? "begun by a rotate that was interrupted" : "as before");
+	return st;
 }
 
 static enum px_status rotate_one(const char *device, const void *arg)
@@ -326,7 +349,8 @@ static enum px_status rotate_all(char *const *devices, struct arguments *args)
 	px_auto(census) struct px_census census = { 0 };
 	enum px_status st = px_census_take(&census);
 
-	args->census = &census;
+	/* During a reencryption hours pass: what is looked at then is looked at anew. */
+	args->census = args->reencrypt ? NULL : &census;
 	return st ? st : px_rotate_all(devices, rotate_one, args);
 }
 

@@ -149,14 +149,14 @@ static enum px_status destroy_if(struct px_rotation *rotation, int slot,
 }
 
 /*
- * Whether the old secret is to be deleted: it was generated for this volume, it is still the key
- * that it was, and the LUKS2 token that says so is sealed, or of this very run. An edited one could
- * name another volume's key.
+ * Whether the volume's own old secret is to be deleted: it is still the key that it was, and the
+ * LUKS2 token that says so is sealed, or of this very run. An edited one could name another
+ * volume's key.
  */
 static bool is_to_go(const struct px_rotation *rotation, const struct px_token_other *old,
 		     const struct px_secret *old_key, const struct px_secret *key)
 {
-	if (!old_key || old->keep || !px_new_key_is_own(old->secret, px_luks_uuid(rotation->luks)))
+	if (!old_key)
 		return false;
 	if (is_marked(rotation, old, old_key) &&
 	    (px_key_is_generated(key) || px_secret_equal(old_key, rotation->key)))
@@ -167,41 +167,42 @@ static bool is_to_go(const struct px_rotation *rotation, const struct px_token_o
 	return false;
 }
 
-/* A clone on this machine, which has the same uuid, may need it still. */
-static enum px_status check_unused(const struct px_rotation *rotation, const char *full, bool *goes)
+/* Deletes the old secret, unless a clone on this machine, which has the same uuid, needs it. */
+static enum px_status drop_old(struct px_rotation *rotation, const struct px_token_other *old,
+			       const struct px_secret *key)
 {
-	bool stays;
-	enum px_status st;
-
-	if (!*goes)
-		return PX_OK;
-	st = px_secret_stays(rotation->session, rotation->census, full,
-			     px_luks_device(rotation->luks), &stays);
-	*goes = !st && !stays;
-	return st;
-}
-
-/* After the commit: `key` is the volume's. */
-static enum px_status clean(struct px_rotation *rotation, const struct px_secret *key)
-{
-	const struct px_token_other *old = &px_luks_token(rotation->luks)->old;
 	px_auto(choice) struct px_choice choice = { 0 };
 	px_auto(secret) struct px_secret *old_key = NULL;
 	enum px_status st;
-	bool goes;
+	bool stays;
 
 	st = fetch(rotation, old->secret, &choice, &old_key);
-	if (st)
+	if (st || !is_to_go(rotation, old, old_key, key))
 		return st;
-	goes = is_to_go(rotation, old, old_key, key);
-	st = check_unused(rotation, choice.path, &goes);
-	if (!st)
-		st = destroy_old(rotation, old);
+	st = px_secret_stays(rotation->session, rotation->census, choice.path,
+			     px_luks_device(rotation->luks), &stays);
+	if (st || stays)
+		return st;
 	/* The header's backup must not need a key that is gone. */
-	if (!st && goes)
-		st = px_header_keep(rotation->session, rotation->luks, key);
-	if (!st && goes)
-		st = px_store_delete(rotation->session->store, choice.path);
+	st = px_header_keep(rotation->session, rotation->luks, key);
+	return st ? st : px_store_delete(rotation->session->store, choice.path);
+}
+
+/* After the commit: `key` is the volume's. The keyslot goes first, since that needs no store. */
+static enum px_status clean(struct px_rotation *rotation, const struct px_secret *key)
+{
+	/* A change of the header makes another token of the same content. */
+	px_auto(token) struct px_token *token = copy_token(rotation);
+	const struct px_token_other *old;
+	enum px_status st;
+
+	if (!token)
+		return px_nomem();
+	old = &token->old;
+	st = destroy_old(rotation, old);
+	if (!st && !old->keep && !rotation->keep_old &&
+	    px_new_key_is_own(old->secret, px_luks_uuid(rotation->luks)))
+		st = drop_old(rotation, old, key);
 	return st ? st : forget_change(rotation, key);
 }
 
@@ -282,6 +283,10 @@ static enum px_status take_up(struct px_rotation *rotation, const struct px_secr
 		px_warn("%s: the secret '%s' was to be its key and is not: delete it if no other "
 			"volume needs it",
 			rotation->device, next->secret);
+	if (px_luks_has_slot(rotation->luks, slot))
+		px_warn("%s: keyslot %d was meant for the secret '%s', which does not open it: if "
+			"it is nobody's, cryptsetup luksKillSlot %s %d",
+			rotation->device, slot, next->secret, rotation->device, slot);
 	return forget_change(rotation, rotation->key);
 }
 

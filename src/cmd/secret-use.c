@@ -91,11 +91,13 @@ static int add_user(struct search *search, const char *device, const struct px_m
 	return px_strv_add(&search->users, user);
 }
 
-static int add_silent(struct search *search, const char *device)
+static int add_unknown(struct search *search, const char *device, int r)
 {
 	px_auto(free) char *user = NULL;
+	const char *why = r == -ETIMEDOUT ? "which does not answer"
+					  : "whose header cannot be read, or is refused";
 
-	if (asprintf(&user, "%s (which does not answer, so nobody knows)", device) < 0) {
+	if (asprintf(&user, "%s (%s, so nobody knows)", device, why) < 0) {
 		user = NULL;
 		return -ENOMEM;
 	}
@@ -152,7 +154,7 @@ static int look_at(struct search *search, const char *name)
 		return add_user(search, device, mapping);
 	if (r < 0 && mapping && is_own_key(search, mapping))
 		return add_user(search, device, mapping);
-	return r == -ETIMEDOUT ? add_silent(search, device) : 0;
+	return r < 0 && r != -EINVAL ? add_unknown(search, device, r) : 0;
 }
 
 static int look_at_all(struct search *search)

@@ -62,6 +62,11 @@ rotated() {
     check 'and both open' pxenc open --all --test "$A" "$B"
 
     make_clones
+    luks2-edit "$B" '"version":1' '"version":2' >/dev/null
+    check_match 'a clone whose header is refused may need it, too' "$(pxenc rotate "$A" 2>&1)" \
+        "volumes/$UUID/1' stays: .*$B \\(whose header cannot be read, or is refused, so nobody knows\\)"
+
+    make_clones
     rm "$B"
     detach "$B"
     check 'rotate of a volume without a clone' pxenc rotate "$A"

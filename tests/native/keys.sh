@@ -288,6 +288,57 @@ anothers_key() {
     check 'so is one in a folder that is no volume'"'"'s' pxenc rotate "$IMAGE" --secret volumes/shared/1
 }
 
+# after_interruption COMMAND…: a rotation of a new volume, to be finished by what follows: its old key
+# cannot be deleted.
+after_interruption() {
+    rm -f "$IMAGE"
+    truncate -s 20M "$IMAGE"
+    pxenc format "$IMAGE" --generate >/dev/null
+    UUID=$(uuid_of "$IMAGE")
+    dcosd_control main faults '403@DELETE:*#*'
+    "$@" >/dev/null 2>&1
+    dcosd_control main faults
+    check_equal "$*: the change is not over" "$(token "$IMAGE" | jq 'has("old")')" true
+}
+
+# What is said to whoever finishes it must be enough, and do no more than was asked.
+finish_interrupted() {
+    after_interruption pxenc rotate "$IMAGE"
+    cp "$IMAGE" "$T_DIR/snapshot"
+    check_match 'rotate --keep-old finishes a rotation that was interrupted' \
+        "$(pxenc rotate "$IMAGE" --keep-old)" 'begun by a rotate that was interrupted'
+    check_equal 'and keeps the old key' "$(there "volumes/$UUID/1")" 1
+    check_equal 'the change is over' "$(token "$IMAGE" | jq 'has("old")')" false
+
+    pxenc secrets set-cluster-key --secret cluster-1
+    after_interruption pxenc rotate "$IMAGE" --cluster-key
+    check_match 'plain rotate finishes one to a key that others may use' \
+        "$(pxenc rotate "$IMAGE")" 'key cluster-1 \(begun by a rotate that was interrupted\)'
+    check_equal 'deletes the old key' "$(there "volumes/$UUID/1")" 0
+    check_equal 'and leaves the volume with that one' "$(secret_of "$IMAGE")" cluster-1
+    fails_with 'then there is nothing to finish: status 1' 1 'say what is to follow' pxenc rotate "$IMAGE"
+    gets=$(requests main 'GET.*cluster-1')
+    check 'rotate from a shared key' pxenc rotate "$IMAGE" --generate
+    check_equal 'asks for it once: it stays, whatever the store would say later' \
+        "$(($(requests main 'GET.*cluster-1') - gets))" 1
+    pxenc secrets delete pxenc/cluster --force
+}
+
+# The data is written anew, and then the store is gone.
+reencrypted_alone() {
+    rm -f "$IMAGE"
+    truncate -s 20M "$IMAGE"
+    pxenc format "$IMAGE" --generate >/dev/null
+    dcosd_control main faults 'drop@GET:*/volumes/*/1#*+1'
+    PXENC_CONFIG="$T_DIR/hasty.json" pxenc rotate "$IMAGE" --reencrypt >"$T_DIR/out" 2>"$T_DIR/err"
+    check_equal 'after a reencryption the store is gone: status 6' $? 6
+    check_match 'and it is said how far it came' "$(cat "$T_DIR/err")" \
+        'has the new volume key.*pxenc rotate .*without --reencrypt'
+    dcosd_control main faults
+    check_match 'rotate then changes the key' "$(pxenc rotate "$IMAGE")" "key volumes/$(uuid_of "$IMAGE")/2"
+    check 'and it opens' pxenc open --test "$IMAGE"
+}
+
 setup || exit 1
 printf 'by hand' | pxenc secrets create passphrase-by-hand --value-file -
 luks_image "$T_DIR/fresh"
@@ -297,6 +348,8 @@ enroll_beside_a_clone
 recovery
 rotate
 reencrypt
+finish_interrupted
+reencrypted_alone
 anothers_key
 move_all
 T_TIMEOUT=2
