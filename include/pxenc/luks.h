@@ -49,7 +49,6 @@ struct px_luks_params {
 	unsigned int sector_size; /* bytes; 0: 4096 where the device's size allows, else 512 */
 	const char *secret;	  /* relative path for the LUKS2 token */
 	const char *store;	  /* "default" */
-	bool auto_open;
 };
 
 /* Whether a text is a uuid as LUKS writes it. */

@@ -160,8 +160,7 @@ static enum px_status build_volume(const struct arguments *args, const struct px
 					 .key_bits = key_bits(cipher),
 					 .sector_size = args->sector_size,
 					 .secret = plan->key.choice.relative,
-					 .store = session->config->store,
-					 .auto_open = args->auto_open };
+					 .store = session->config->store };
 
 	return px_image_build(target->path, &params, plan->key.key, &plan->image);
 }
@@ -287,8 +286,19 @@ static enum px_status keep_header(struct px_luks *luks, const struct plan *plan)
 	return px_header_keep(&session, luks, plan->key.key);
 }
 
-/* What a volume that is there already gets: a recovery key, a backup of its header, a filesystem.
- */
+/* Not before there is a filesystem: on a partition or a logical volume nothing holds udev back. */
+static enum px_status let_udev_open(struct px_luks *luks, const struct px_secret *key)
+{
+	px_auto(token) struct px_token *token = px_token_copy(px_luks_token(luks));
+
+	if (!token)
+		return px_nomem();
+	token->auto_open = true;
+	return px_luks_set_token(luks, token, key);
+}
+
+/* What a volume that is there already gets: a recovery key, a filesystem, a mark for udev, and a
+ * backup of its header. */
 static enum px_status complete(const struct arguments *args, const struct px_target *target,
 			       struct plan *plan)
 {
@@ -302,10 +312,12 @@ static enum px_status complete(const struct arguments *args, const struct px_tar
 		st = px_recovery_add(luks, 0, plan->key.key);
 	if (st)
 		return st;
-	st = keep_header(luks, plan);
-	/* A volume without a backup is one all the same. */
 	if (args->fstype)
 		made = make_filesystem(args, plan, luks);
+	if (!made && args->auto_open)
+		made = let_udev_open(luks, plan->key.key);
+	/* A volume without a filesystem is one all the same. */
+	st = keep_header(luks, plan);
 	return made ? made : st;
 }
 

@@ -100,7 +100,6 @@ static enum px_status add_token(struct px_luks *luks, const struct px_luks_param
 		.keyslot = 0,
 		.store = store,
 		.secret = secret,
-		.auto_open = params->auto_open,
 	};
 
 	return store && secret ? px_luks_set_token(luks, &token, key) : px_nomem();

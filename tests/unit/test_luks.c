@@ -220,7 +220,6 @@ static const struct px_luks_params plain_params = {
 	.key_bits = 512,
 	.secret = SECRET,
 	.store = "default",
-	.auto_open = true,
 };
 
 static void make_file(const char *path, off_t size)
@@ -376,7 +375,7 @@ TEST(a_formatted_volume_is_what_was_asked_for)
 	assert_int_equal(px_luks_token(luks)->keyslot, 0);
 	assert_string_equal(px_luks_token(luks)->secret, SECRET);
 	assert_string_equal(px_luks_token(luks)->store, "default");
-	assert_true(px_luks_token(luks)->auto_open);
+	assert_false(px_luks_token(luks)->auto_open);
 	assert_non_null(px_luks_token(luks)->seal);
 	px_luks_free(&luks);
 	assert_null(luks);
@@ -541,26 +540,21 @@ TEST(a_refusal_to_format_leaves_the_device_as_it_was)
 		struct px_luks_params params;
 		const char *complaint;
 	} cases[] = {
-		{ { "nonsense", NULL, "aes-xts-plain64", 512, 0, SECRET, "default", false },
+		{ { "nonsense", NULL, "aes-xts-plain64", 512, 0, SECRET, "default" },
 		  "not a uuid" },
 		{ { "0f3c8e1a-5b7d-4c2e-9a61-d2f4b8c07e3/", NULL, "aes-xts-plain64", 512, 0, SECRET,
-		    "default", false },
+		    "default" },
 		  "not a uuid" },
-		{ { SAMPLE_UUID, NULL, "aes-ecb", 512, 0, SECRET, "default", false }, "aes-ecb" },
-		{ { SAMPLE_UUID, NULL, "cipher_null-ecb", 0, 0, SECRET, "default", false },
+		{ { SAMPLE_UUID, NULL, "aes-ecb", 512, 0, SECRET, "default" }, "aes-ecb" },
+		{ { SAMPLE_UUID, NULL, "cipher_null-ecb", 0, 0, SECRET, "default" },
 		  "cipher_null" },
-		{ { SAMPLE_UUID, NULL, "aes-xts-plain64", 384, 0, SECRET, "default", false },
-		  "384 bits" },
-		{ { SAMPLE_UUID, NULL, "aes-xts-plain64", 512, 8192, SECRET, "default", false },
-		  "8192" },
-		{ { SAMPLE_UUID, NULL, "aes-xts-plain64", 512, 3072, SECRET, "default", false },
-		  "3072" },
-		{ { SAMPLE_UUID, long_label, "aes-xts-plain64", 512, 0, SECRET, "default", false },
+		{ { SAMPLE_UUID, NULL, "aes-xts-plain64", 384, 0, SECRET, "default" }, "384 bits" },
+		{ { SAMPLE_UUID, NULL, "aes-xts-plain64", 512, 8192, SECRET, "default" }, "8192" },
+		{ { SAMPLE_UUID, NULL, "aes-xts-plain64", 512, 3072, SECRET, "default" }, "3072" },
+		{ { SAMPLE_UUID, long_label, "aes-xts-plain64", 512, 0, SECRET, "default" },
 		  "label" },
-		{ { SAMPLE_UUID, NULL, "aes-xts-plain64", 512, 0, "../x", "default", false },
-		  "\"../x\"" },
-		{ { SAMPLE_UUID, NULL, "aes-xts-plain64", 512, 0, SECRET, "a/b", false },
-		  "\"a/b\"" },
+		{ { SAMPLE_UUID, NULL, "aes-xts-plain64", 512, 0, "../x", "default" }, "\"../x\"" },
+		{ { SAMPLE_UUID, NULL, "aes-xts-plain64", 512, 0, SECRET, "a/b" }, "\"a/b\"" },
 	};
 	struct px_secret *empty = NULL;
 	struct px_luks *luks = NULL;
@@ -750,7 +744,7 @@ TEST(what_the_allowlist_cannot_see_breaks_the_seal)
 		{ "aes-xts-plain64\",\"sector_size\"", "serpent-xts-plain64\",\"sector_size\"" },
 		{ "\"keyslots_size\":\"16744448\"",
 		  "\"keyslots_size\":\"16744448\",\"flags\":[\"allow-discards\"]" },
-		{ "\"auto\":true", "\"auto\":false" },
+		{ "\"auto\":false", "\"auto\":true" },
 		{ "/1\"", "/7\"" },
 	};
 
@@ -871,7 +865,7 @@ TEST(a_header_that_somebody_else_loaded_is_compared_to_the_byte)
 	px_auto(luks) struct px_luks *luks = load("genuine");
 	px_auto(free) char *json = their_json();
 	size_t len = strlen(json);
-	char *edited = strstr(json, "\"auto\":true");
+	char *edited = strstr(json, "\"auto\":false");
 
 	assert_ok(px_luks_compare(luks, SAMPLE_UUID, json, len));
 	assert_fails(PX_BAD_HEADER, px_luks_compare(luks, SAMPLE_UUID, json, len - 1), "genuine",
@@ -882,7 +876,7 @@ TEST(a_header_that_somebody_else_loaded_is_compared_to_the_byte)
 		     px_luks_compare(luks, "0f3c8e1a-5b7d-4c2e-9a61-d2f4b8c07e36", json, len),
 		     "changed");
 	assert_non_null(edited);
-	edited[8] = 'T';
+	edited[8] = 'F';
 	assert_fails(PX_BAD_HEADER, px_luks_compare(luks, SAMPLE_UUID, json, len), "changed");
 	fail_next("crypt_dump_json", -EINVAL, NULL);
 	assert_fails(PX_KERNEL, px_luks_compare(luks, SAMPLE_UUID, json, len), "genuine");

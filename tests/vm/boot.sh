@@ -154,7 +154,9 @@ END
 # /dev/dm-N is dev-dm\x2dN to systemd. The first sectors of the disk are for notes.
 open_on_dm() {
     dmsetup create linear --table "0 126976 linear $NOTES 2048" &&
-        pxenc format /dev/mapper/linear --generate --auto && wait_for 180 is_open /dev/mapper/linear
+        pxenc format /dev/mapper/linear --generate --auto --fstype ext4 &&
+        wait_for 180 is_open /dev/mapper/linear &&
+        [ "$(blkid -p -o value -s TYPE "/dev/mapper/$(mapping_of /dev/mapper/linear)")" = ext4 ]
 }
 
 first_boot() {
@@ -170,7 +172,7 @@ first_boot() {
     dcosd_start main 127.0.0.1:443 --user u:pw --grant "${GRANTS[0]}" --grant "${GRANTS[1]}"
     make_volumes
     check 'a volume with the mark is open as soon as it is made' wait_for 180 is_open $AUTO
-    check 'and one on a device whose name systemd escapes' open_on_dm
+    check 'and one on a device whose name systemd escapes, where udev is not held back, with its filesystem' open_on_dm
     serve
     # The rest of the machine is to see a disk that is there from the start.
     systemctl stop "$(unit_of $HOT)"
