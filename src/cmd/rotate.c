@@ -261,7 +261,7 @@ static enum px_status settle(const struct arguments *args, struct job *job)
 		return px_fail(PX_DECLINED,
 			       "%s is not open on this machine, and nobody knows whether it is on "
 			       "another one, where reencrypting it here would destroy it: if it is "
-			       "not, rotate it by its name",
+			       "not, rotate it without --all",
 			       args->device);
 	if (!job->mapping.name)
 		return px_helpers_settle_unmapped(job->device, job->devno);

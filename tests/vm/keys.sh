@@ -102,6 +102,10 @@ in_use() {
     check 'the volume mounts' mount -t pxenc $A /mnt/a
     check 'and unmounts' umount /mnt/a
     mapping_gone
+    before=$(volume_key)
+    check_match 'rotate --all reencrypts nothing that is not open here: another machine may have it' \
+        "$(pxenc rotate --all --reencrypt $A 2>&1)" 'is not open on this machine'
+    check_equal 'and has not begun with it' "$(volume_key) $(cryptsetup luksDump $A | grep -c online-reencrypt)" "$before 0"
 }
 
 # Starts a reencryption of the mounted volume, and kills it while it copies.
