@@ -36,6 +36,10 @@
 #define PX_PASSWORD_MAX 4096
 #define PX_CA_MAX 1048576 /* CA certificates in PEM */
 
+/* Milliseconds for which pxenc-fetch uses a PX_FIELD_SERVICE before it wants a newer one: half of
+ * PX_SERVICE_LIFETIME, since the way to the store and the clocks there take their part. */
+#define PX_SERVICE_USE_MS 30000
+
 enum px_frame_type {
 	/* from pxenc */
 	PX_FRAME_SESSION = 1,	  /* URL…, STORE, and where there are: CA, TIMEOUT, ACS; without
@@ -44,7 +48,8 @@ enum px_frame_type {
 	PX_FRAME_CREDENTIALS = 3, /* ACS, or UID and PASSWORD or SERVICE: for a WANT_LOGIN */
 	/* from pxenc-fetch */
 	PX_FRAME_NOTE = 16,	  /* KIND, TEXT */
-	PX_FRAME_WANT_LOGIN = 17, /* nothing: there is no ACS token, or it was rejected */
+	PX_FRAME_WANT_LOGIN = 17, /* nothing: there is no ACS token, or it was rejected; or
+				     SERVICE has been used for as long as it may be */
 	PX_FRAME_TOKEN = 18,	  /* ACS, EXPIRY: a login with credentials worked */
 	PX_FRAME_ANSWER = 19, /* STATUS, and TEXT (a failure), VALUE (get, parse) or LIST (list) */
 	PX_FRAME_AGAIN = 20,  /* nothing: start me anew, the sandbox shuts out a new file */

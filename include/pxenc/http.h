@@ -55,9 +55,10 @@ struct px_http_request {
 	const struct px_secret *acs; /* ACS token; NULL: none is sent */
 	char *const *headers;	     /* more of them, "Name: value"; NULL: none */
 	size_t answer_max;	     /* bytes of the answer's body */
-	bool fresh;	   /* on a new connection: libcurl repeats a question on a dead kept one by
-			      itself, and of a create or delete we have to know how often it was sent */
-	const char *doing; /* for messages: "reading 'pwx/secrets/a'" */
+	bool fresh;	    /* on a new connection: libcurl repeats a question on a dead kept one by
+			       itself, and of a create or delete we have to know how often it was sent */
+	const char *doing;  /* for messages: "reading 'pwx/secrets/a'" */
+	int64_t good_until; /* px_now_ms(): not sent later than this; 0: it may always be */
 };
 
 struct px_http_answer {
@@ -134,6 +135,12 @@ enum px_status px_route_ask(struct px_route *route, const struct px_http_request
  * outdated. Never after a question got lost, since that must not be forgotten.
  */
 bool px_route_is_stale(const struct px_route *route);
+
+/*
+ * Whether the last failure is that the request's good_until had come. Asked once more, with a later
+ * one and the same cause, the route goes on where it was.
+ */
+bool px_route_has_expired(const struct px_route *route);
 
 void px_route_free(struct px_route **route);
 

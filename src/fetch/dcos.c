@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "pxenc/clock.h"
 #include "pxenc/path.h"
 #include "pxenc/store.h"
 
@@ -166,8 +167,9 @@ static enum px_status make_login(const struct px_credentials *credentials,
 	return px_json_object(pairs, 2, ret_body) < 0 ? px_cause_nomem(cause) : PX_OK;
 }
 
+/* *ret_expired: what a service account signed had expired before the store could be reached. */
 static enum px_status log_in(struct px_dcos *dcos, const struct px_credentials *credentials,
-			     struct px_cause *cause)
+			     bool *ret_expired, struct px_cause *cause)
 {
 	px_auto(http_answer) struct px_http_answer answer = { .code = 0 };
 	px_auto(secret) struct px_secret *body = NULL;
@@ -178,6 +180,7 @@ static enum px_status log_in(struct px_dcos *dcos, const struct px_credentials *
 		.content_type = JSON_TYPE,
 		.answer_max = LOGIN_ANSWER_MAX,
 		.doing = "logging in",
+		.good_until = credentials->service ? px_now_ms() + PX_SERVICE_USE_MS : 0,
 	};
 	enum px_status st;
 	bool lost;
@@ -187,6 +190,7 @@ static enum px_status log_in(struct px_dcos *dcos, const struct px_credentials *
 		return st;
 	request.body = body;
 	st = px_route_ask(dcos->route, &request, &answer, &lost, cause);
+	*ret_expired = st == PX_UNREACHABLE && px_route_has_expired(dcos->route);
 	if (st)
 		return st;
 	st = read_login(&answer, credentials->uid, &dcos->acs, cause);
@@ -200,23 +204,37 @@ static enum px_status log_in(struct px_dcos *dcos, const struct px_credentials *
 		cause);
 }
 
-/* Gets an ACS token: one that the keeper found, or a new one. */
-static enum px_status authenticate(struct px_dcos *dcos, struct px_cause *cause)
+/* An ACS token that the keeper found, or a login with what it gave. */
+static enum px_status ask_keeper(struct px_dcos *dcos, bool *ret_expired, struct px_cause *cause)
 {
 	px_auto(credentials) struct px_credentials credentials = { .acs = NULL };
 	enum px_status st;
+
+	*ret_expired = false;
+	st = dcos->keeper->want_login(dcos->keeper->arg, &credentials, cause);
+	if (st)
+		return st;
+	if (!credentials.acs)
+		return log_in(dcos, &credentials, ret_expired, cause);
+	dcos->acs = px_steal(&credentials.acs);
+	return PX_OK;
+}
+
+/* Gets an ACS token. While the store cannot be reached, this is one login, however often it has to
+ * be signed anew. */
+static enum px_status authenticate(struct px_dcos *dcos, struct px_cause *cause)
+{
+	enum px_status st;
+	bool expired;
 
 	if (dcos->logged_in || dcos->asked++ >= LOGINS_MAX)
 		return px_cause_set(cause, PX_UNAUTHENTICATED,
 				    "the store refuses the ACS token that it just gave (401): "
 				    "check the clocks of the cluster's masters");
-	st = dcos->keeper->want_login(dcos->keeper->arg, &credentials, cause);
-	if (st)
-		return st;
-	if (!credentials.acs)
-		return log_in(dcos, &credentials, cause);
-	dcos->acs = px_steal(&credentials.acs);
-	return PX_OK;
+	do
+		st = ask_keeper(dcos, &expired, cause);
+	while (expired);
+	return st;
 }
 
 /* Asks with an ACS token, and once more with a newer one after a 401. */

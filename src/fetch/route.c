@@ -45,10 +45,12 @@ struct px_route {
 	int64_t deadline;
 	const struct px_listener *listener;
 	unsigned int pass;
+	unsigned int round; /* of waiting for an answer to this question */
 	bool said_waiting;
 	bool unresolved; /* a name did not resolve in this pass */
 	bool lost;	 /* a question got lost, ever */
 	bool stale;
+	bool expired; /* the question, before this pass had asked everybody */
 };
 
 static enum px_status add_site(struct px_route *route, const char *url, struct px_cause *cause)
@@ -247,6 +249,10 @@ static enum px_status try_one(struct px_route *route, struct endpoint *endpoint,
 
 	if (!is_due(route, endpoint) || px_deadline_left(route->deadline) == 0)
 		return PX_UNREACHABLE;
+	if (request->good_until && px_now_ms() >= request->good_until) {
+		route->expired = true;
+		return PX_UNREACHABLE;
+	}
 	px_http_answer_clear(answer);
 	st = ask(route, endpoint, request, answer, cause);
 	if (st != PX_OK && answer->sent)
@@ -274,14 +280,18 @@ static enum px_status try_site(struct px_route *route, struct site *site,
 	return PX_UNREACHABLE;
 }
 
-/* Asks every address once, until one answers. */
+/* Asks every address once, until one answers; after a question that had expired, those that are
+ * left. */
 static enum px_status try_all(struct px_route *route, const struct px_http_request *request,
 			      struct px_http_answer *answer, bool *lost, struct px_cause *cause)
 {
 	size_t i;
 
-	route->pass++;
-	route->unresolved = false;
+	if (!route->expired) {
+		route->pass++;
+		route->unresolved = false;
+	}
+	route->expired = false;
 	if (route->preferred) {
 		enum px_status st = try_one(route, route->preferred, request, answer, lost, cause);
 
@@ -310,7 +320,7 @@ static int64_t earliest(const struct px_route *route)
 }
 
 /* Milliseconds to wait before the next pass, or -ETIMEDOUT when there is no time for one. */
-static int next_wait(const struct px_route *route, unsigned int round)
+static int next_wait(const struct px_route *route)
 {
 	int left = px_deadline_left(route->deadline);
 	int64_t ordered = earliest(route) - px_now_ms();
@@ -319,8 +329,8 @@ static int next_wait(const struct px_route *route, unsigned int round)
 
 	/* Without randomness we wait as long as ever, only in step with others. */
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
-		random = round;
-	wait = px_backoff_ms(round, random);
+		random = route->round;
+	wait = px_backoff_ms(route->round, random);
 	if (left >= 0 && ordered >= left)
 		return -ETIMEDOUT;
 	if (ordered > wait)
@@ -339,19 +349,19 @@ static void sleep_ms(int ms)
 }
 
 /* PX_OK after a wait that leaves time for another pass. */
-static enum px_status wait_a_while(struct px_route *route, unsigned int round,
-				   const struct px_cause *cause)
+static enum px_status wait_a_while(struct px_route *route, const struct px_cause *cause)
 {
 	size_t i;
 	int wait;
 
-	wait = next_wait(route, round);
+	wait = next_wait(route);
 	if (wait < 0)
 		return PX_UNREACHABLE;
 	if (!route->said_waiting)
 		px_listener_note(route->listener, PX_NOTE_WAIT, "waiting for %s: %s",
 				 route->peer->name, cause->text);
 	route->said_waiting = true;
+	route->round++;
 	sleep_ms(wait);
 	for (i = 0; i < route->site_count; i++)
 		route->sites[i].resolved = false;
@@ -393,22 +403,31 @@ static enum px_status give_up(const struct px_route *route, struct px_cause *cau
 			    route->peer->name, cause->text, tried);
 }
 
+/* A question that takes the place of one that had expired is still the same. */
+static void begin(struct px_route *route, const struct px_http_request *request,
+		  struct px_cause *cause)
+{
+	route->expired = route->expired && request->good_until;
+	if (route->expired)
+		return;
+	route->round = 0;
+	px_cause_set(cause, PX_UNREACHABLE, "no time is left");
+}
+
 enum px_status px_route_ask(struct px_route *route, const struct px_http_request *request,
 			    struct px_http_answer *ret_answer, bool *ret_lost,
 			    struct px_cause *cause)
 {
-	unsigned int round;
-
 	*ret_lost = false;
 	*ret_answer = (struct px_http_answer){ .code = 0 };
-	px_cause_set(cause, PX_UNREACHABLE, "no time is left");
-	for (round = 0;; round++) {
+	begin(route, request, cause);
+	for (;;) {
 		enum px_status st = try_all(route, request, ret_answer, ret_lost, cause);
 
-		if (st != PX_UNREACHABLE)
+		if (st != PX_UNREACHABLE || route->expired)
 			return st;
 		route->stale = route->unresolved && !route->lost && px_sandbox_is_outdated();
-		if (route->stale || wait_a_while(route, round, cause) != PX_OK)
+		if (route->stale || wait_a_while(route, cause) != PX_OK)
 			return give_up(route, cause);
 	}
 }
@@ -416,6 +435,11 @@ enum px_status px_route_ask(struct px_route *route, const struct px_http_request
 bool px_route_is_stale(const struct px_route *route)
 {
 	return route->stale;
+}
+
+bool px_route_has_expired(const struct px_route *route)
+{
+	return route->expired;
 }
 
 void px_route_free(struct px_route **route)

@@ -43,8 +43,10 @@ struct px_store {
 	struct px_acs shown;	    /* the ACS token that pxenc-fetch has */
 	bool shown_session;	    /* and it is that of a login by hand */
 	enum px_login_state login;
-	unsigned int wants;	       /* how often it asked for a login, in this request */
-	char *sent_uid;		       /* whose credentials it got last */
+	unsigned int wants; /* how often it asked for a login, in this request */
+	char *sent_uid;	    /* whose credentials it got last */
+	int64_t signed_at;  /* px_now_ms() of the login token that it got last; 0: what it
+			       got was no such token */
 	const struct px_account *hand; /* px_store_login's; NULL in any other request */
 	const char *hand_base;	       /* that was given with it; NULL: none */
 };
@@ -80,7 +82,7 @@ void px_login_restart(struct px_store *store);
  * hand before the configured user's. */
 void px_login_choose(struct px_store *store);
 
-/* Answers WANT_LOGIN: what pxenc-fetch was shown has been rejected. */
+/* Answers WANT_LOGIN: what pxenc-fetch was shown has been rejected, or a login token is old. */
 enum px_status px_login_answer(struct px_store *store) PX_MUST_CHECK;
 
 /* Keeps the ACS token of a TOKEN frame. */

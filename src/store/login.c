@@ -158,6 +158,7 @@ static enum px_status send_account(struct px_store *store, const struct px_accou
 	store->sent_uid = strdup(account->uid);
 	if (!store->sent_uid)
 		return px_nomem();
+	store->signed_at = account->private_key ? px_now_ms() : 0;
 	if (!account->private_key)
 		return send_proof(store, account->uid, PX_FIELD_PASSWORD, account->password);
 	st = sign(account, &token);
@@ -228,7 +229,7 @@ static int wait_for_lock(struct px_store *store)
 		return r;
 	if (!store->warned)
 		px_announce("waiting for the store: another pxenc is logging in at %s",
-			store->config->cluster_urls[0]);
+			    store->config->cluster_urls[0]);
 	store->warned = true;
 	r = px_acs_lock(store->cache, store->deadline);
 	left = px_deadline_left(store->deadline);
@@ -249,25 +250,42 @@ static enum px_status take_lock(struct px_store *store)
 	return PX_OK;
 }
 
-/* Under the lock: whoever held it may have logged in for us. */
-static enum px_status answer_locked(struct px_store *store)
+static enum px_status log_in(struct px_store *store)
 {
 	enum px_status st;
 
-	if (!store->hand && show_cached(store)) {
-		px_acs_unlock(store->cache);
-		return send_token(store);
-	}
+	store->login = PX_LOGIN_SHOWN;
 	st = store->hand ? log_in_by_hand(store) : log_in_as_configured(store);
 	if (!st)
 		store->login = PX_LOGIN_SENT;
 	return st;
 }
 
+/* Under the lock: whoever held it may have logged in for us. */
+static enum px_status answer_locked(struct px_store *store)
+{
+	if (!store->hand && show_cached(store)) {
+		px_acs_unlock(store->cache);
+		return send_token(store);
+	}
+	return log_in(store);
+}
+
+/* Whether pxenc-fetch may have a newer login token: the one that it has would soon have expired,
+ * and the store has not been reached. A little sooner than pxenc-fetch says, by its clock. */
+static bool is_to_sign_again(const struct px_store *store)
+{
+	return store->login == PX_LOGIN_SENT && store->signed_at &&
+	       px_now_ms() - store->signed_at >= PX_SERVICE_USE_MS / 2;
+}
+
 enum px_status px_login_answer(struct px_store *store)
 {
 	enum px_status st;
 
+	/* The lock is ours already, and this is still the same login. */
+	if (is_to_sign_again(store))
+		return log_in(store);
 	if (store->login == PX_LOGIN_SENT || store->login == PX_LOGIN_DONE ||
 	    ++store->wants > WANTS_MAX)
 		return px_fail(PX_UNTRUSTED, "pxenc-fetch asks for too many logins");

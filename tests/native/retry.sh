@@ -7,8 +7,8 @@ cd "$(dirname "$0")/../.." || exit 1
 T_DIR=$(mktemp -d)
 # shellcheck source=../lib.sh
 . tests/lib.sh
-HOLE='' FAR=''
-trap 'fill_hole; bring_near; dcosd_stop main; dcosd_stop first; dcosd_stop second; rm -rf "$T_DIR"' EXIT
+HOLE='' FAR='' LATE=()
+trap 'fill_hole; bring_near; end_late; dcosd_stop main; dcosd_stop first; dcosd_stop second; rm -rf "$T_DIR"' EXIT
 
 t_own_run_dir
 export PXENC_CONFIG=$T_DIR/config.json
@@ -83,6 +83,40 @@ bring_near() {
     [ -z "$FAR" ] || { kill "$FAR" && wait "$FAR"; } 2>/dev/null
     FAR=
     rm -f "$T_DIR/far"
+}
+
+# A service account whose store is sealed for longer than a login token is good. It takes its time
+# beside the others, with a folder for ACS tokens and a config of its own.
+begin_late() {
+    openssl genrsa -out "$T_DIR/svc.key" 2048 2>/dev/null
+    openssl rsa -in "$T_DIR/svc.key" -pubout -out "$T_DIR/svc.pub" 2>/dev/null
+    jq -Rs '{uid: "svc", private_key: ., scheme: "RS256"}' "$T_DIR/svc.key" >"$T_DIR/service.json"
+    chmod 600 "$T_DIR/service.json"
+    dcosd_start late 127.0.0.1:0 --service-account "svc:$T_DIR/svc.pub" \
+        --grant 'svc:dcos:secrets:default:/*:full' --secret a=late --fault '503@POST:*/login'
+    T_TIMEOUT=120 write_config "$T_DIR/late.json" cluster_url "\"$DCOSD_URL_late\"" \
+        ca_cert_file "\"$T_DIR/certs/ca.crt\"" service_account_file "\"$T_DIR/service.json\""
+    PXENC_CONFIG=$T_DIR/late.json PXENC_TEST_RUN_DIR=$T_DIR/late-run \
+        pxenc secrets get a >"$T_DIR/late" 2>"$T_DIR/late.said" &
+    LATE=($!)
+    { sleep 64 && dcosd_control late faults; } &
+    LATE+=($!)
+}
+
+check_late() {
+    wait "${LATE[0]}"
+    check_equal 'a service account whose store is sealed for more than a minute: status 0' $? 0
+    check_equal 'its login works once the store does' "$(cat "$T_DIR/late")" late
+    check_equal 'at once' "$(requests late '/auth/login (200|401)'),$(requests late '/auth/login 200')" 1,1
+    check_equal 'and of all that time there is one word' \
+        "$(wc -l <"$T_DIR/late.said"),$(grep -c 'waiting for the store: .* answers 503' "$T_DIR/late.said")" 1,1
+    end_late
+}
+
+end_late() {
+    [ ${#LATE[@]} = 0 ] || kill "${LATE[@]}" 2>/dev/null
+    LATE=()
+    dcosd_stop late
 }
 
 # What cannot get better by waiting ends at once, and is asked once.
@@ -237,10 +271,12 @@ side_by_side() {
 }
 
 setup || exit 1
+begin_late
 at_once
 again
 side_by_side
 dead_url
 far_away
 one_name
+check_late
 t_done

@@ -387,10 +387,13 @@ struct step {
 };
 
 static const struct step *script;
-static char told_headers[128]; /* of the last request, each with a '|' */
+static char told_headers[128];	/* of the last request, each with a '|' */
+static int64_t told_good_until; /* and its own */
 static bool stale;
+static unsigned int expirations; /* of questions that fail */
 
 bool __wrap_px_route_is_stale(const struct px_route *route);
+bool __wrap_px_route_has_expired(const struct px_route *route);
 enum px_status __wrap_px_route_ask(struct px_route *route, const struct px_http_request *request,
 				   struct px_http_answer *ret_answer, bool *ret_lost,
 				   struct px_cause *cause);
@@ -399,6 +402,12 @@ bool __wrap_px_route_is_stale(const struct px_route *route)
 {
 	(void)route;
 	return stale;
+}
+
+bool __wrap_px_route_has_expired(const struct px_route *route)
+{
+	(void)route;
+	return expirations && expirations--;
 }
 
 static void check_secret(const struct px_secret *secret, const char *wanted)
@@ -424,6 +433,7 @@ enum px_status __wrap_px_route_ask(struct px_route *route, const struct px_http_
 	script++;
 	assert_string_equal(request->method, step->method);
 	assert_string_equal(request->target, step->target);
+	told_good_until = request->good_until;
 	told_headers[0] = '\0';
 	for (line = request->headers; line && *line; line++)
 		snprintf(told_headers + strlen(told_headers),
@@ -455,13 +465,27 @@ enum px_status __wrap_px_route_ask(struct px_route *route, const struct px_http_
 
 /* The keeper: what it hands over, and what it was given. */
 static struct {
-	const char *acs[4]; /* then the password */
+	const char *acs[8]; /* then the password */
+	bool signs;	    /* "a.b.1", "a.b.2" and so on in its place */
 	enum px_status refuses;
+	unsigned int refuses_from; /* PX_UNREACHABLE, the wish of that number */
 	enum px_status cannot_keep;
 	const char *uid, *password;
 	unsigned int wanted, kept;
 	char token[32];
 } keeper;
+
+static enum px_status sign(struct px_credentials *ret_credentials, struct px_cause *cause)
+{
+	char token[16];
+
+	snprintf(token, sizeof(token), "a.b.%u", keeper.wanted);
+	ret_credentials->uid = strdup("svc");
+	if (!ret_credentials->uid ||
+	    px_secret_from(token, strlen(token), &ret_credentials->service) < 0)
+		return px_cause_nomem(cause);
+	return PX_OK;
+}
 
 static enum px_status want_login(void *arg, struct px_credentials *ret_credentials,
 				 struct px_cause *cause)
@@ -476,6 +500,10 @@ static enum px_status want_login(void *arg, struct px_credentials *ret_credentia
 			return px_cause_nomem(cause);
 		return PX_OK;
 	}
+	if (keeper.refuses_from && keeper.wanted >= keeper.refuses_from)
+		return px_cause_set(cause, PX_UNREACHABLE, "the keeper refuses");
+	if (keeper.signs)
+		return sign(ret_credentials, cause);
 	ret_credentials->uid = strdup(keeper.uid);
 	if (!ret_credentials->uid || px_secret_from(keeper.password, strlen(keeper.password),
 						    &ret_credentials->password) < 0)
@@ -796,6 +824,67 @@ TEST(a_login_that_cannot_be_sent_is_the_routes_failure)
 
 	script = steps;
 	assert_cause(PX_UNTRUSTED, get_from(dcos, PX_GET_RAW, NULL), "what the route says");
+}
+
+#define SIGNED_LOGIN(n) LOGIN, "{\"uid\":\"svc\",\"token\":\"a.b." n "\"}"
+#define UNREACHABLE PX_UNREACHABLE, 0, NULL, NULL, false
+
+TEST(what_a_service_account_signed_expires_and_is_signed_anew_as_often_as_it_takes)
+{
+	const struct step steps[] = { { SIGNED_LOGIN("1"), UNREACHABLE },
+				      { SIGNED_LOGIN("2"), UNREACHABLE },
+				      { SIGNED_LOGIN("3"), UNREACHABLE },
+				      { SIGNED_LOGIN("4"), UNREACHABLE },
+				      { SIGNED_LOGIN("5"), TOKEN },
+				      { "GET", A, "new", NULL, PX_OK, 200, JSON,
+					"{\"value\":\"v\"}", false },
+				      END };
+	px_auto(dcos) struct px_dcos *dcos = new_dcos(false);
+
+	script = steps;
+	keeper.signs = true;
+	expirations = 4;
+	assert_int_equal(get_from(dcos, PX_GET_RAW, "v"), PX_OK);
+	assert_int_equal(keeper.wanted, 5);
+	assert_int_equal(keeper.kept, 1);
+	at_the_end();
+}
+
+TEST(it_is_used_for_half_of_its_lifetime)
+{
+	const struct step steps[] = { { SIGNED_LOGIN("1"), UNREACHABLE }, END };
+	px_auto(dcos) struct px_dcos *dcos = new_dcos(false);
+	int64_t before = px_now_ms();
+
+	script = steps;
+	keeper.signs = true;
+	assert_cause(PX_UNREACHABLE, get_from(dcos, PX_GET_RAW, NULL), "what the route says");
+	assert_in_range(told_good_until, before + 30000, px_now_ms() + 30000);
+}
+
+TEST(a_password_does_not_expire)
+{
+	const struct step steps[] = { { BOBS_LOGIN, UNREACHABLE }, END };
+	px_auto(dcos) struct px_dcos *dcos = new_dcos(false);
+
+	script = steps;
+	assert_cause(PX_UNREACHABLE, get_from(dcos, PX_GET_RAW, NULL), "what the route says");
+	assert_int_equal(told_good_until, 0);
+}
+
+TEST(what_expired_and_is_not_signed_anew_ends_it)
+{
+	const struct step steps[] = { { SIGNED_LOGIN("1"), UNREACHABLE }, END };
+	px_auto(dcos) struct px_dcos *dcos = new_dcos(false);
+
+	script = steps;
+	keeper.signs = true;
+	keeper.refuses_from = 2;
+	expirations = 2;
+	assert_cause(PX_UNREACHABLE, get_from(dcos, PX_GET_RAW, NULL), "the keeper refuses");
+	assert_int_equal(keeper.wanted, 2);
+	expirations = 0;
+	at_the_end();
 }
 
 TEST(a_password_that_is_no_text_cannot_be_sent)
@@ -1769,6 +1858,11 @@ int main(void)
 		cmocka_unit_test(credentials_that_cannot_be_had_end_it),
 		cmocka_unit_test(a_token_that_cannot_be_handed_back_ends_it),
 		cmocka_unit_test(a_login_that_cannot_be_sent_is_the_routes_failure),
+		cmocka_unit_test(
+			what_a_service_account_signed_expires_and_is_signed_anew_as_often_as_it_takes),
+		cmocka_unit_test(it_is_used_for_half_of_its_lifetime),
+		cmocka_unit_test(a_password_does_not_expire),
+		cmocka_unit_test(what_expired_and_is_not_signed_anew_ends_it),
 		cmocka_unit_test(a_password_that_is_no_text_cannot_be_sent),
 		cmocka_unit_test(a_login_by_hand_logs_in_whatever_token_there_is),
 		cmocka_unit_test(a_text_is_created_as_json_and_bytes_as_they_are),

@@ -982,16 +982,24 @@ static void behaves(size_t i, const char *address, enum conduct conduct, int64_t
 static struct px_cause route_cause;
 static bool route_lost;
 
-static enum px_status ask_route(struct px_route *route)
+/* A question that is good for that long; 0: for ever. */
+static enum px_status ask_for(struct px_route *route, int64_t ms)
 {
 	px_auto(http_answer) struct px_http_answer answer = { .code = 0 };
+	struct px_http_request request = plain_get;
 	enum px_status st;
 
 	asked[0] = '\0';
-	st = px_route_ask(route, &plain_get, &answer, &route_lost, &route_cause);
+	request.good_until = ms ? clock_ms + ms : 0;
+	st = px_route_ask(route, &request, &answer, &route_lost, &route_cause);
 	if (!st)
 		assert_int_equal(answer.code, 200);
 	return st;
+}
+
+static enum px_status ask_route(struct px_route *route)
+{
+	return ask_for(route, 0);
 }
 
 TEST(the_first_address_of_the_first_url_is_asked_first)
@@ -1199,6 +1207,63 @@ TEST(but_not_when_a_question_may_have_had_its_effect)
 	behaves(0, "10.0.0.1", DROPS, -1);
 	assert_int_equal(ask_route(route), PX_UNREACHABLE);
 	assert_false(px_route_is_stale(route));
+}
+
+TEST(a_question_that_has_expired_is_not_sent_again)
+{
+	px_auto(route) struct px_route *route = new_route("https://a", NULL, 75000);
+
+	names_resolve_to("10.0.0.1", NULL, NULL);
+	behaves(0, "10.0.0.1", SEALED, 40000);
+	assert_int_equal(ask_for(route, 30000), PX_UNREACHABLE);
+	assert_true(px_route_has_expired(route));
+	assert_in_range(clock_ms, 1030000, 1034000);
+	assert_non_null(strstr(route_cause.text, "https://a at 10.0.0.1 answers 503"));
+	assert_int_equal(ask_for(route, 30000), PX_OK);
+	assert_false(px_route_has_expired(route));
+	assert_in_range(clock_ms, 1040000, 1044100);
+	assert_int_equal(waits, 1);
+}
+
+TEST(the_one_in_its_place_goes_to_those_who_were_not_asked_yet)
+{
+	px_auto(route) struct px_route *route = new_route("https://a", NULL, 75000);
+
+	names_resolve_to("10.0.0.1", "10.0.0.2", "10.0.0.3");
+	behaves(0, "10.0.0.1", REFUSES, -1);
+	behaves(1, "10.0.0.2", HANGS, -1);
+	assert_int_equal(ask_for(route, 1000), PX_UNREACHABLE);
+	assert_true(px_route_has_expired(route));
+	assert_string_equal(asked, "10.0.0.1 10.0.0.2 ");
+	assert_int_equal(ask_for(route, 1000), PX_OK);
+	assert_string_equal(asked, "10.0.0.3 ");
+	assert_int_equal(waits, 0);
+}
+
+TEST(and_another_question_to_all)
+{
+	px_auto(route) struct px_route *route = new_route("https://a", NULL, 75000);
+
+	names_resolve_to("10.0.0.1", NULL, NULL);
+	behaves(0, "10.0.0.1", HANGS, 20000);
+	assert_int_equal(ask_for(route, 1000), PX_UNREACHABLE);
+	assert_true(px_route_has_expired(route));
+	assert_int_equal(ask_route(route), PX_OK);
+	assert_false(px_route_has_expired(route));
+}
+
+TEST(at_the_deadline_nothing_has_expired)
+{
+	px_auto(route) struct px_route *route = new_route("https://a", NULL, 40000);
+
+	names_resolve_to("10.0.0.1", NULL, NULL);
+	behaves(0, "10.0.0.1", SEALED, -1);
+	assert_int_equal(ask_for(route, 30000), PX_UNREACHABLE);
+	assert_true(px_route_has_expired(route));
+	assert_int_equal(ask_for(route, 30000), PX_UNREACHABLE);
+	assert_false(px_route_has_expired(route));
+	assert_non_null(strstr(route_cause.text, "cannot be reached: https://a at 10.0.0.1 answers "
+						 "503"));
 }
 
 TEST(what_cannot_be_trusted_ends_it_at_once)
@@ -1415,6 +1480,10 @@ int main(void)
 		cmocka_unit_test(a_name_that_never_resolves_is_the_cause),
 		cmocka_unit_test(a_resolver_config_that_is_shut_out_asks_for_a_new_sandbox),
 		cmocka_unit_test(but_not_when_a_question_may_have_had_its_effect),
+		cmocka_unit_test(a_question_that_has_expired_is_not_sent_again),
+		cmocka_unit_test(the_one_in_its_place_goes_to_those_who_were_not_asked_yet),
+		cmocka_unit_test(and_another_question_to_all),
+		cmocka_unit_test(at_the_deadline_nothing_has_expired),
 		cmocka_unit_test(what_cannot_be_trusted_ends_it_at_once),
 		cmocka_unit_test(retry_after_is_waited_for),
 		cmocka_unit_test(retry_after_beyond_the_deadline_is_not_waited_for),

@@ -36,6 +36,7 @@ static void (*peer)(int in, int out);
 static unsigned int starts;
 static struct fault no_start, no_mmap, no_flock, no_renameat, no_unlinkat, no_signature;
 static const char *run_dir;
+static int64_t clock_ahead, signing_takes; /* milliseconds */
 
 const char *px_place_fetch(void)
 {
@@ -73,6 +74,14 @@ int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to);
 int __real_unlinkat(int dir, const char *name, int flags);
 int __wrap_unlinkat(int dir, const char *name, int flags);
 
+int64_t __real_px_now_ms(void);
+int64_t __wrap_px_now_ms(void);
+
+int64_t __wrap_px_now_ms(void)
+{
+	return __real_px_now_ms() + clock_ahead;
+}
+
 int __real_px_account_sign(const struct px_account *account, int64_t now,
 			   struct px_secret **ret_token);
 int __wrap_px_account_sign(const struct px_account *account, int64_t now,
@@ -83,6 +92,7 @@ int __wrap_px_account_sign(const struct px_account *account, int64_t now,
 {
 	if (fault_hits(&no_signature))
 		return -EIO;
+	clock_ahead += signing_takes;
 	return __real_px_account_sign(account, now, ret_token);
 }
 
@@ -319,6 +329,7 @@ static int world_make(void **state)
 		return -1;
 	run_dir = temp_path("run");
 	starts = 0;
+	clock_ahead = signing_takes = 0;
 	config = (struct px_config){
 		.cluster_urls = urls,
 		.store = default_store,
@@ -356,7 +367,7 @@ static struct px_store *new_store(void (*script)(int in, int out))
 	struct px_store *store = NULL;
 
 	peer = script;
-	assert_int_equal(px_store_new(&config, px_now_ms() + 5000, &store), 0);
+	assert_int_equal(px_store_new(&config, px_now_ms() + 5000 + 8 * signing_takes, &store), 0);
 	return store;
 }
 
@@ -1628,6 +1639,105 @@ TEST(a_service_account_that_is_refused_is_remembered_until_its_key_is_another)
 	assert_ok(get_once(logs_in_as_a_service));
 }
 
+static enum px_status login_by_hand_of_a_service(void (*script)(int in, int out))
+{
+	px_auto(store) struct px_store *store = new_store(script);
+	px_auto(account) struct px_account account = { .uid = strdup("svc"),
+						       .private_key = secret(pem) };
+
+	return px_store_login(store, &account, NULL);
+}
+
+/* Each time it is another, and it is one login. */
+static void reaches_the_store_at_last(int in, int out)
+{
+	struct px_frame frame;
+	size_t i;
+
+	peer_begin(in);
+	for (i = 0; i < 5; i++) {
+		struct px_field field;
+
+		frame = peer_service(in, out);
+		peer_insist(px_frame_get(&frame, PX_FIELD_SERVICE, &field) == 0);
+		px_frame_clear(&frame);
+	}
+	peer_token(out, "fresh");
+	peer_answer(out, PX_OK, "");
+	peer_end(in);
+}
+
+static void reaches_it_for_a_value(int in, int out)
+{
+	struct px_frame frame;
+
+	peer_begin(in);
+	frame = peer_service(in, out);
+	px_frame_clear(&frame);
+	frame = peer_service(in, out);
+	px_frame_clear(&frame);
+	peer_token(out, "fresh");
+	peer_value(out, "value");
+	peer_end(in);
+}
+
+TEST(a_service_account_signs_again_when_what_it_signed_has_grown_old)
+{
+	with_service_account(pem);
+	signing_takes = 15000;
+	assert_ok(get_once(reaches_it_for_a_value));
+	assert_true(is_cached(owner_with("svc", pem), "fresh"));
+	assert_ok(login_by_hand_of_a_service(reaches_the_store_at_last));
+	assert_true(is_cached(PX_ACS_SESSION, "fresh"));
+}
+
+TEST(but_not_sooner)
+{
+	with_service_account(pem);
+	signing_takes = 14000;
+	assert_fails(PX_UNTRUSTED, get_once(reaches_it_for_a_value), "too many logins");
+	assert_fails(PX_UNTRUSTED, login_by_hand_of_a_service(reaches_the_store_at_last),
+		     "too many logins");
+}
+
+static void wants_another_after_an_old_token(int in, int out)
+{
+	struct px_frame frame;
+
+	peer_begin(in);
+	frame = peer_service(in, out);
+	px_frame_clear(&frame);
+	peer_token(out, "fresh");
+	peer_plain(out, PX_FRAME_WANT_LOGIN);
+	peer_end(in);
+}
+
+TEST(nor_once_there_is_an_acs_token)
+{
+	with_service_account(pem);
+	signing_takes = 60000;
+	assert_fails(PX_UNTRUSTED, get_once(wants_another_after_an_old_token), "too many logins");
+}
+
+static void loses_the_key(int in, int out)
+{
+	struct px_frame frame;
+
+	peer_begin(in);
+	frame = peer_service(in, out);
+	px_frame_clear(&frame);
+	peer_insist(unlink(config.service_account_file) == 0);
+	peer_plain(out, PX_FRAME_WANT_LOGIN);
+	peer_end(in);
+}
+
+TEST(a_service_account_that_is_gone_by_then_is_named)
+{
+	with_service_account(pem);
+	signing_takes = 15000;
+	assert_fails(PX_USAGE, get_once(loses_the_key), "service_account_file");
+}
+
 TEST(a_key_that_does_not_sign_is_named)
 {
 	with_service_account("no key at all");
@@ -1647,15 +1757,6 @@ TEST(a_service_account_that_is_unfit_stops_before_anything_is_started)
 	assert_int_equal(chmod(config.service_account_file, 0644), 0);
 	assert_fails(PX_USAGE, get_once(answers_ok), "chmod");
 	assert_int_equal(starts, 0);
-}
-
-static enum px_status login_by_hand_of_a_service(void (*script)(int in, int out))
-{
-	px_auto(store) struct px_store *store = new_store(script);
-	px_auto(account) struct px_account account = { .uid = strdup("svc"),
-						       .private_key = secret(pem) };
-
-	return px_store_login(store, &account, NULL);
 }
 
 static void logs_in_a_service_by_hand(int in, int out)
@@ -2155,6 +2256,10 @@ int main(void)
 		in_world(a_login_by_hand_needs_a_name_and_a_password_that_fit),
 		in_world(a_service_account_hands_over_what_it_signed_and_not_its_key),
 		in_world(a_service_account_that_is_refused_is_remembered_until_its_key_is_another),
+		in_world(a_service_account_signs_again_when_what_it_signed_has_grown_old),
+		in_world(but_not_sooner),
+		in_world(nor_once_there_is_an_acs_token),
+		in_world(a_service_account_that_is_gone_by_then_is_named),
 		in_world(a_key_that_does_not_sign_is_named),
 		in_world(a_libcrypto_that_does_not_sign_is_no_matter_of_the_store),
 		in_world(a_service_account_that_is_unfit_stops_before_anything_is_started),

@@ -434,7 +434,8 @@ tests_unit_test_store_SOURCES = tests/unit/test_store.c $(unit_support)
 tests_unit_test_store_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_store_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=px_child_start -Wl,--wrap=mmap -Wl,--wrap=flock -Wl,--wrap=renameat \
-	-Wl,--wrap=unlinkat -Wl,--wrap=px_account_sign
+	-Wl,--wrap=unlinkat -Wl,--wrap=px_account_sign \
+	-Wl,--wrap=px_now_ms
 tests_unit_test_store_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_turn_SOURCES = tests/unit/test_turn.c $(unit_support)
@@ -456,8 +457,8 @@ tests_unit_test_http_LDADD = libpxfetch.a libpxstore.a libpxcore.a $(FETCH_LIBS)
 tests_unit_test_dcos_SOURCES = tests/unit/test_dcos.c $(unit_support)
 tests_unit_test_dcos_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_dcos_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
-	-Wl,--wrap=mmap -Wl,--wrap=px_route_is_stale -Wl,--wrap=px_route_ask \
-	-Wl,--wrap=setitimer
+	-Wl,--wrap=mmap -Wl,--wrap=px_route_is_stale -Wl,--wrap=px_route_has_expired \
+	-Wl,--wrap=px_route_ask -Wl,--wrap=setitimer
 tests_unit_test_dcos_LDADD = libpxfetch.a libpxstore.a libpxcore.a $(FETCH_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_sandbox_SOURCES = tests/unit/test_sandbox.c $(unit_support)
