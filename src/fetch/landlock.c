@@ -21,6 +21,8 @@ static const char *const readable[] = {
 	"/etc/protocols",
 	"/etc/ld.so.cache",
 	"/etc/ssl",
+	"/etc/pki",		    /* Fedora's CA certificates */
+	"/var/lib/ca-certificates", /* SUSE's */
 	"/usr/lib",
 	"/lib",
 	"/lib64",
@@ -73,7 +75,7 @@ static int allow_all(int ruleset)
 
 int px_sandbox_landlock(void)
 {
-	struct landlock_ruleset_attr attr;
+	struct landlock_ruleset_attr attr = { .handled_access_fs = 0 };
 	px_auto(fd) int ruleset = -1;
 	long abi;
 	int r;

@@ -27,7 +27,8 @@
  * and fail as they are told to; else they are the real ones, in a process of their own.
  */
 static bool rehearse;
-static char done[1024]; /* "dumpable=0 setsid …" */
+static char done[1024];	  /* "dumpable=0 setsid …" */
+static char opened[4096]; /* "/etc/hosts|…" */
 static struct fault no_prctl, no_setrlimit, no_getrlimit, no_close_range, no_setsid, no_mlockall,
 	no_setgroups, no_setresgid, no_setresuid, no_syscall, no_load, no_init, no_rule, no_fopen,
 	no_getrandom, no_open, no_fstat;
@@ -203,11 +204,17 @@ long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
 		wrote_down("capset");
 		return 0;
 	case SYS_landlock_create_ruleset: {
+		const struct landlock_ruleset_attr *attr = (void *)a;
 		char text[64];
 
-		snprintf(
-			text, sizeof(text), "landlock=%llx",
-			(unsigned long long)((struct landlock_ruleset_attr *)a)->handled_access_fs);
+		/* What a newer header adds is not asked for, and not left to chance either. */
+		assert_int_equal(b, sizeof(*attr));
+		assert_memory_equal(attr,
+				    &(struct landlock_ruleset_attr){
+					    .handled_access_fs = attr->handled_access_fs },
+				    sizeof(*attr));
+		snprintf(text, sizeof(text), "landlock=%llx",
+			 (unsigned long long)attr->handled_access_fs);
 		wrote_down(text);
 		return __real_open("/dev/null", O_RDONLY | O_CLOEXEC);
 	}
@@ -244,6 +251,8 @@ ssize_t __wrap_getrandom(void *data, size_t len, unsigned int flags)
 
 int __wrap_open(const char *path, int flags, ...)
 {
+	if (rehearse)
+		snprintf(opened + strlen(opened), sizeof(opened) - strlen(opened), "%s|", path);
 	return fault_hits(&no_open) ? -1 : __real_open(path, flags);
 }
 
@@ -257,7 +266,7 @@ static int rehearsal_begins(void **state)
 	if (temp_dir_make(state) < 0)
 		return -1;
 	rehearse = true;
-	done[0] = '\0';
+	done[0] = opened[0] = '\0';
 	pretended_uid = 0;
 	pretended_parent = 4711;
 	last_capability = 40;
@@ -446,6 +455,14 @@ TEST(every_right_that_a_kernel_knows_is_handled)
 		assert_int_equal(px_sandbox_landlock(), 0);
 		assert_ptr_equal(strstr(done, cases[i].handled), done);
 	}
+}
+
+TEST(ca_certificates_may_be_read_wherever_a_distribution_has_them)
+{
+	assert_int_equal(px_sandbox_landlock(), 0);
+	assert_non_null(strstr(opened, "|/etc/ssl|"));
+	assert_non_null(strstr(opened, "|/etc/pki|"));
+	assert_non_null(strstr(opened, "|/var/lib/ca-certificates|"));
 }
 
 TEST(every_landlock_call_that_fails_ends_it)
@@ -787,6 +804,7 @@ int main(void)
 		rehearsed(a_limit_that_cannot_be_read_or_raised_ends_it),
 		rehearsed(a_kernel_without_landlock_is_fine),
 		rehearsed(every_right_that_a_kernel_knows_is_handled),
+		rehearsed(ca_certificates_may_be_read_wherever_a_distribution_has_them),
 		rehearsed(every_landlock_call_that_fails_ends_it),
 		rehearsed(restricting_itself_may_fail),
 		rehearsed(a_file_is_shut_out_when_all_may_read_it_and_we_may_not),
