@@ -9,8 +9,8 @@
 
 /*
  * The only home of key bytes: pages of their own, locked into memory, left out of core dumps
- * and not inherited by fork (the child sees zeros), wiped when freed. Each secret has its own
- * pages, since munlock works on whole pages and would unlock a neighbour.
+ * and not inherited by fork (the child sees zeros, but see px_secret_inherit), wiped when freed.
+ * Each secret has its own pages, since munlock works on whole pages and would unlock a neighbour.
  */
 struct px_secret;
 
@@ -51,6 +51,11 @@ int px_secret_equal(const struct px_secret *a, const struct px_secret *b);
  * -E2BIG: more than max bytes. Other errors are read's.
  */
 int px_secret_read(int fd, size_t max, struct px_secret **ret_secret) PX_MUST_CHECK;
+
+/* Lets the children that are forked from now on have it, who would see zeros. It is theirs until
+ * they exec, and stays in memory for as long as its owner lives: a lock is not inherited. -errno.
+ */
+int px_secret_inherit(struct px_secret *secret) PX_MUST_CHECK;
 
 /* Overwrites a string that the process was given (argv, environment) so that ps cannot see it. */
 void px_wipe_string(char *string);

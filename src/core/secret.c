@@ -153,6 +153,11 @@ int px_secret_read(int fd, size_t max, struct px_secret **ret_secret)
 	return 0;
 }
 
+int px_secret_inherit(struct px_secret *secret)
+{
+	return madvise(secret, secret->mapped, MADV_KEEPONFORK) < 0 ? -errno : 0;
+}
+
 void px_wipe_string(char *string)
 {
 	explicit_bzero(string, strlen(string));

@@ -18,16 +18,17 @@ static struct px_secret *hidden_password;
 
 enum px_status px_login_hide_password(void)
 {
+	px_auto(secret) struct px_secret *copy = NULL;
 	char *password = getenv(PASSWORD_VARIABLE);
-	struct px_secret *copy;
 
 	if (!password || !*password)
 		return PX_OK;
-	if (px_secret_from(password, strlen(password), &copy) < 0)
+	/* Whom we fork, as the guard does to resume a volume, does not find it there either. */
+	if (px_secret_from(password, strlen(password), &copy) < 0 || px_secret_inherit(copy) < 0)
 		return px_nomem();
 	px_wipe_string(password);
 	px_secret_free(&hidden_password);
-	hidden_password = copy;
+	hidden_password = px_steal(&copy);
 	return PX_OK;
 }
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "pxenc/clock.h"
 #include "pxenc/credentials.h"
@@ -204,6 +206,33 @@ TEST(a_password_in_the_environment_is_taken_out_of_it)
 	unsetenv("DCOS_SECRETS_USERNAME");
 }
 
+/* As the guard forks, to resume a volume, when it has asked the store already. */
+TEST(a_password_that_was_in_the_environment_is_known_to_a_forked_child)
+{
+	auto_config config = config_with(NULL, NULL);
+	pid_t pid;
+	int status;
+
+	setenv("DCOS_SECRETS_USERNAME", "u", 1);
+	setenv("DCOS_SECRETS_PASSWORD", "from outside", 1);
+	assert_ok(px_login_hide_password());
+	pid = fork();
+	if (pid == 0) {
+		struct px_account account;
+
+		if (px_login_hide_password() || px_login_account(&config, PX_FOREVER, &account))
+			_exit(2);
+		_exit(px_secret_len(account.password) == 12 &&
+				      memcmp(px_secret_bytes(account.password), "from outside",
+					     12) == 0
+			      ? 0
+			      : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	unsetenv("DCOS_SECRETS_USERNAME");
+}
+
 TEST(a_password_in_the_environment_needs_locked_memory)
 {
 	auto_config config = config_with(NULL, NULL);
@@ -400,6 +429,7 @@ int main(void)
 		in_dir(a_password_that_is_nowhere_is_asked_for),
 		in_dir(a_password_without_a_user_name_is_of_no_use),
 		in_dir(a_password_in_the_environment_is_taken_out_of_it),
+		in_dir(a_password_that_was_in_the_environment_is_known_to_a_forked_child),
 		in_dir(a_password_in_the_environment_needs_locked_memory),
 		in_dir(a_user_name_needs_memory),
 		in_dir(the_owner_is_the_user_and_a_mark_of_the_password),

@@ -217,6 +217,32 @@ TEST(a_forked_child_may_free_what_it_did_not_inherit)
 	assert_int_equal(status, 0);
 }
 
+TEST(a_forked_child_has_what_it_is_to_inherit)
+{
+	px_auto(secret) struct px_secret *secret = make(KEY), *other = make(KEY);
+	pid_t pid;
+	int status;
+
+	assert_int_equal(px_secret_inherit(secret), 0);
+	pid = fork();
+	if (pid == 0) {
+		int same = px_secret_len(secret) == strlen(KEY) &&
+			   memcmp(px_secret_bytes(secret), KEY, strlen(KEY)) == 0;
+
+		_exit(same && px_secret_len(other) == 0 ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+TEST(to_inherit_may_fail)
+{
+	px_auto(secret) struct px_secret *secret = make(KEY);
+
+	no_madvise = (struct fault){ .times = 1, .error = EINVAL };
+	assert_int_equal(px_secret_inherit(secret), -EINVAL);
+}
+
 TEST(freeing_nothing_is_fine)
 {
 	struct px_secret *none = NULL;
@@ -472,6 +498,8 @@ int main(void)
 		secret_test(freeing_wipes_what_lies_beyond_the_length_too),
 		secret_test(a_forked_child_sees_zeros),
 		secret_test(a_forked_child_may_free_what_it_did_not_inherit),
+		secret_test(a_forked_child_has_what_it_is_to_inherit),
+		secret_test(to_inherit_may_fail),
 		secret_test(freeing_nothing_is_fine),
 		secret_test(a_new_secret_is_empty_zeroed_and_has_the_room_asked_for),
 		secret_test(no_room_and_too_much_room_are_refused),
