@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -69,18 +68,28 @@ static bool may_go(const struct leash *leash)
 	return n == 1;
 }
 
+/* All above standard error but the pipe that tells of failures, which exec closes. That it close
+ * all of them is a flag that came with Linux 5.11. */
+static int close_others(const struct leash *leash)
+{
+	unsigned int report = (unsigned int)leash->report[1], first = STDERR_FILENO + 1;
+
+	if (report > first && close_range(first, report - 1, 0) < 0)
+		return -1;
+	return close_range(report + 1, ~0U, 0);
+}
+
 static void __attribute__((noreturn))
 exec_child(const char *const argv[], struct stdio stdio, const struct leash *leash)
 {
 	int error;
 
 	default_signals();
-	close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
 	errno = 0;
 	/* Bound to its parent first: that one may die while it is waited for. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == leash->parent && may_go(leash) &&
 	    place(stdio.in, STDIN_FILENO) >= 0 && place(stdio.out, STDOUT_FILENO) >= 0 &&
-	    place(stdio.err, STDERR_FILENO) >= 0)
+	    place(stdio.err, STDERR_FILENO) >= 0 && close_others(leash) == 0)
 		execve(argv[0], (char *const *)argv, (char *const *)clean_env);
 	error = errno ? errno : ESRCH;
 	if (write(leash->report[1], &error, sizeof(error)) < 0)

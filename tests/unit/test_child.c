@@ -20,7 +20,7 @@
 #define LEAK 77 /* a descriptor that no child may inherit */
 
 static struct fault no_fork, no_pipe2, no_fcntl, no_read, no_waitid, no_poll, no_syscall, no_prctl,
-	no_open, no_dup2, no_write, no_lseek, no_memfd, no_go;
+	no_open, no_dup2, no_write, no_lseek, no_memfd, no_go, no_close_range;
 static int fcntl_command; /* that no_fcntl is for */
 static pid_t parent;	  /* that getppid is to say; 0: the truth */
 static void (*at_fork)(void);
@@ -48,6 +48,8 @@ int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...);
 int __real_dup2(int from, int to);
 int __wrap_dup2(int from, int to);
+int __real_close_range(unsigned int first, unsigned int last, int flags);
+int __wrap_close_range(unsigned int first, unsigned int last, int flags);
 ssize_t __real_write(int fd, const void *data, size_t len);
 ssize_t __wrap_write(int fd, const void *data, size_t len);
 int __real_memfd_create(const char *name, unsigned int flags);
@@ -131,6 +133,16 @@ int __wrap_dup2(int from, int to)
 	return fault_hits(&no_dup2) ? -1 : __real_dup2(from, to);
 }
 
+/* As Linux 5.10 has it, without any flag. */
+int __wrap_close_range(unsigned int first, unsigned int last, int flags)
+{
+	if (flags) {
+		errno = EINVAL;
+		return -1;
+	}
+	return fault_hits(&no_close_range) ? -1 : __real_close_range(first, last, flags);
+}
+
 ssize_t __wrap_write(int fd, const void *data, size_t len)
 {
 	/* One byte lets a child go. */
@@ -171,7 +183,7 @@ static int begin(void **state)
 {
 	no_fork = no_pipe2 = no_fcntl = no_read = no_waitid = no_poll = (struct fault){ 0 };
 	no_go = no_syscall = no_prctl = no_open = no_dup2 = no_write = no_lseek = no_memfd =
-		(struct fault){ 0 };
+		no_close_range = (struct fault){ 0 };
 	fcntl_command = -1;
 	parent = 0;
 	at_fork = NULL;
@@ -371,6 +383,11 @@ TEST(what_fails_between_fork_and_exec_is_told)
 	no_dup2.times = 0;
 	no_open = (struct fault){ .times = 1, .error = ENOENT };
 	assert_int_equal(px_child_start(SH(":"), &child), -ENOENT);
+	no_open.times = 0;
+	no_close_range = (struct fault){ .times = 1, .error = EPERM };
+	assert_int_equal(px_child_start(SH(":"), &child), -EPERM);
+	no_close_range = (struct fault){ .skip = 1, .times = 1, .error = EPERM };
+	assert_int_equal(px_child_start(SH(":"), &child), -EPERM);
 }
 
 TEST(a_parent_that_died_before_the_child_could_be_tied_to_it_is_noticed)

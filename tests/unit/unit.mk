@@ -159,7 +159,7 @@ tests_unit_test_child_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=fork -Wl,--wrap=__gcov_fork -Wl,--wrap=pipe2 -Wl,--wrap=fcntl -Wl,--wrap=read \
 	-Wl,--wrap=waitid -Wl,--wrap=poll -Wl,--wrap=syscall -Wl,--wrap=prctl \
 	-Wl,--wrap=getppid -Wl,--wrap=open -Wl,--wrap=dup2 -Wl,--wrap=lseek -Wl,--wrap=write \
-	-Wl,--wrap=memfd_create -Wl,--wrap=_exit
+	-Wl,--wrap=memfd_create -Wl,--wrap=_exit -Wl,--wrap=close_range
 tests_unit_test_child_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_apart_SOURCES = tests/unit/test_apart.c $(unit_support)
