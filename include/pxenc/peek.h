@@ -2,6 +2,8 @@
 #ifndef PXENC_PEEK_H
 #define PXENC_PEEK_H
 
+#include <sys/types.h>
+
 /* What a look into a volume's header tells, from a child process that is given 2 seconds: a dead
  * disk hangs the child, not the command. */
 struct px_peek {
@@ -20,5 +22,12 @@ struct px_peek {
  * -errno: nobody knows, since its header cannot be read, or is refused and bears pxenc's label.
  */
 int px_peek(const char *device, struct px_peek *ret_peek);
+
+/*
+ * For one who lives long and looks again: *left is what px_worker_kill left of an unanswered look
+ * at this disk, 0 at first. As long as it is there no other look is begun (-EBUSY), or a dead disk
+ * would collect processes. The caller sets it to 0 when px_worker_is_gone.
+ */
+int px_peek_again(const char *device, pid_t *left, struct px_peek *ret_peek);
 
 #endif

@@ -43,8 +43,14 @@ bool px_worker_is_running(const struct px_worker *worker);
 /* Waits for one that has said all. */
 void px_worker_end(struct px_worker *worker);
 
-/* Kills it, and waits for nothing: a process that a dead disk holds does not die before the disk
- * answers, and is left to init. */
-void px_worker_kill(struct px_worker *worker);
+/*
+ * Kills it, and waits for nothing: a process that a dead disk holds does not die before the disk
+ * answers. Its pid, if it is still there; else 0. Who ends soon leaves it to init, others have
+ * px_worker_is_gone.
+ */
+pid_t px_worker_kill(struct px_worker *worker);
+
+/* Whether one that was killed has died since; then it is reaped. */
+bool px_worker_is_gone(pid_t pid) PX_MUST_CHECK;
 
 #endif

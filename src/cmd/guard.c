@@ -12,6 +12,7 @@
 #include "pxenc/path.h"
 #include "pxenc/peek.h"
 #include "pxenc/session.h"
+#include "pxenc/worker.h"
 #include "suspend.h"
 #include "watched.h"
 
@@ -26,7 +27,9 @@
 
 struct guard {
 	struct px_watch watch;
-	bool deaf; /* the store could not be asked, which has been said */
+	bool deaf;   /* the store could not be asked, which has been said */
+	bool blind;  /* headers could not be looked at, likewise */
+	int no_look; /* why not, in this round: -errno; 0 */
 };
 
 /* What was said last while the store was asked: it is repeated once, not in each round. */
@@ -44,18 +47,38 @@ static void ignore(const char *line)
 	(void)line;
 }
 
+/* There is no process, or no pipe to it, for a look. */
+static bool was_not_begun(int r)
+{
+	return r == -EAGAIN || r == -ENOMEM || r == -EMFILE || r == -ENFILE;
+}
+
+static int look_at_header(struct guard *guard, struct px_watched *watched, struct px_peek *ret_peek)
+{
+	int r = watched->device ? px_peek_again(watched->device, &watched->looking, ret_peek)
+				: -ENODEV;
+
+	if (was_not_begun(r))
+		guard->no_look = r;
+	px_watched_set_read(watched, r == 0);
+	/* What was never a volume of pxenc's is no broken one. */
+	if (r == -EINVAL && !watched->secret)
+		watched->nameless = true;
+	return r;
+}
+
 /*
  * Which secret the volume's header names now. A disk that does not answer, or a header that is just
  * being changed, changes nothing; but what is known of it may be out of date, as after a rotate.
  */
-static enum px_status learn_secret(const struct px_config *config, struct px_watched *watched)
+static enum px_status learn_secret(const struct px_config *config, struct guard *guard,
+				   struct px_watched *watched)
 {
 	px_auto(free) char *path = NULL;
 	struct px_peek peek;
 	int r;
 
-	watched->unread = !watched->device || px_peek(watched->device, &peek) < 0;
-	if (watched->unread)
+	if (!watched->present || look_at_header(guard, watched, &peek) < 0)
 		return PX_OK;
 	watched->nameless = !*peek.secret || strcmp(peek.store, config->store) != 0;
 	if (watched->nameless)
@@ -135,6 +158,7 @@ static enum px_status ask(struct guard *guard)
 	px_auto(store) struct px_store *store = NULL;
 	enum px_status st;
 
+	guard->no_look = 0;
 	/* First of all: what ends early must not leave those of the last round. */
 	for (size_t i = 0; i < guard->watch.count; i++)
 		guard->watch.list[i].verdict = PX_VERDICT_NONE;
@@ -142,7 +166,7 @@ static enum px_status ask(struct guard *guard)
 	if (st)
 		return st;
 	for (size_t i = 0; i < guard->watch.count && !st; i++)
-		st = learn_secret(config, &guard->watch.list[i]);
+		st = learn_secret(config, guard, &guard->watch.list[i]);
 	/* Not for ever, since there are volumes to look at. */
 	if (!st)
 		st = px_store_new(
@@ -162,12 +186,37 @@ static void tell_deafness(struct guard *guard, enum px_status st)
 	guard->deaf = st != PX_OK;
 }
 
+static void tell_blindness(struct guard *guard)
+{
+	if (guard->no_look && !guard->blind)
+		px_warn("there is no process to look at headers with: %s",
+			strerror(-guard->no_look));
+	if (!guard->no_look && guard->blind)
+		px_say("headers are looked at again");
+	guard->blind = guard->no_look != 0;
+}
+
 static void tell_nameless(struct px_watched *watched)
 {
 	if (watched->nameless && !watched->told)
 		px_warn("%s is not watched: its header names no secret of this store",
 			watched->name);
 	watched->told = watched->nameless;
+}
+
+static void tell_unreadable(struct px_watched *watched)
+{
+	bool unreadable = px_watched_is_unreadable(watched);
+
+	if (unreadable && !watched->missed && watched->secret)
+		px_warn("the header of %s cannot be read: the secret that it named last, '%s', is "
+			"asked for",
+			watched->name, watched->secret);
+	else if (unreadable && !watched->missed)
+		px_warn("%s is not watched: its header cannot be read, and nobody knows which "
+			"secret it named",
+			watched->name);
+	watched->missed = unreadable;
 }
 
 static void tell_doubt(struct px_watched *watched)
@@ -237,6 +286,8 @@ static void look_after(struct px_watched *watched)
 
 	if (watched->pid && waitpid(watched->pid, &status, WNOHANG) == watched->pid)
 		finish(watched, status);
+	if (watched->looking && px_worker_is_gone(watched->looking))
+		watched->looking = 0;
 }
 
 static void start(struct px_watched *watched, enum px_step step)
@@ -294,9 +345,11 @@ static void go_round(struct guard *guard)
 	px_log_set_sink(hear);
 	st = ask(guard);
 	px_log_set_sink(NULL);
+	tell_blindness(guard);
 	tell_deafness(guard, st);
 	for (size_t i = 0; i < guard->watch.count; i++) {
 		tell_nameless(&guard->watch.list[i]);
+		tell_unreadable(&guard->watch.list[i]);
 		if (!guard->watch.list[i].pid)
 			act(&guard->watch.list[i]);
 	}

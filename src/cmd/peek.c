@@ -88,19 +88,28 @@ static int read_answer(int from, struct px_peek *ret_peek)
 	return answer.r;
 }
 
-int px_peek(const char *device, struct px_peek *ret_peek)
+int px_peek_again(const char *device, pid_t *left, struct px_peek *ret_peek)
 {
 	struct px_worker worker = PX_WORKER_NONE;
 	int r;
 
+	if (*left)
+		return -EBUSY;
 	/* The device is only read. */
 	r = px_worker_start(look, (void *)(uintptr_t)device, -1, &worker);
 	if (r < 0)
 		return r;
 	r = read_answer(worker.from, ret_peek);
 	if (r == -ETIMEDOUT)
-		px_worker_kill(&worker);
+		*left = px_worker_kill(&worker);
 	else
 		px_worker_end(&worker);
 	return r;
+}
+
+int px_peek(const char *device, struct px_peek *ret_peek)
+{
+	pid_t left = 0;
+
+	return px_peek_again(device, &left, ret_peek);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define REFUSALS 2 /* in a row, before a volume is suspended */
+#define UNREAD 3   /* rounds in a row, before a header is taken for broken */
 
 static void clear(struct px_watched *watched)
 {
@@ -71,7 +72,8 @@ static int take(struct px_watch *watch, const struct px_mapping *mapping)
 	if (!mapping->suspended && !watched->pid)
 		start_anew(watched);
 	watched->suspended = mapping->suspended;
-	return set_device(watched, mapping->slave_name);
+	/* Another disk may have the name of one that was pulled out. */
+	return set_device(watched, mapping->gone ? NULL : mapping->slave_name);
 }
 
 static void drop_closed(struct px_watch *watch)
@@ -81,7 +83,7 @@ static void drop_closed(struct px_watch *watch)
 	for (size_t i = 0; i < watch->count; i++) {
 		struct px_watched *watched = &watch->list[i];
 
-		if (watched->present || watched->pid)
+		if (watched->present || watched->pid || watched->looking)
 			watch->list[kept++] = *watched;
 		else
 			clear(watched);
@@ -119,9 +121,20 @@ int px_watched_set_secret(struct px_watched *watched, const char *secret)
 	return 0;
 }
 
+void px_watched_set_read(struct px_watched *watched, bool read)
+{
+	watched->unread = read ? 0 : watched->unread + 1;
+}
+
+bool px_watched_is_unreadable(const struct px_watched *watched)
+{
+	return watched->present && !watched->nameless && watched->unread >= UNREAD;
+}
+
 bool px_watched_is_asked(const struct px_watched *watched)
 {
-	return watched->secret && !watched->unread && !watched->nameless;
+	return watched->present && watched->secret && !watched->nameless &&
+	       (watched->unread == 0 || px_watched_is_unreadable(watched));
 }
 
 static bool is_refused(const struct px_watched *watched)

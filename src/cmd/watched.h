@@ -34,13 +34,15 @@ struct px_watched {
 	bool suspended;		 /* as sysfs has it */
 	bool ours;		 /* suspended by this guard, which alone it resumes */
 	bool present;		 /* in the list that was seen last */
-	bool unread;		 /* its header, in this round: it may name another secret by now */
+	unsigned int unread;	 /* rounds in a row that could not read its header */
 	bool nameless;		 /* its header names no secret that could be watched */
 	bool told;		 /* so, in the journal */
 	bool doubted;		 /* px_watched_is_doubtful, as the journal has it */
+	bool missed;		 /* px_watched_is_unreadable, likewise */
 	bool complained;	 /* a step failed and has said why: the next failures are silent */
 	enum px_step doing;	 /* a step under way, by the child pid */
 	pid_t pid;		 /* 0: none */
+	pid_t looking;		 /* a look that its disk has not answered; 0: none */
 };
 
 struct px_watch {
@@ -49,8 +51,8 @@ struct px_watch {
 };
 
 /*
- * Takes in what sysfs shows now: new volumes come, closed ones go, except while a step is under
- * way. -ENOMEM leaves a watch that is sound.
+ * Takes in what sysfs shows now: new volumes come, closed ones go, except while a step is under way
+ * or a look unanswered. -ENOMEM leaves a watch that is sound.
  */
 int px_watch_update(struct px_watch *watch, const struct px_mapping *mappings,
 		    size_t count) PX_MUST_CHECK;
@@ -58,7 +60,15 @@ int px_watch_update(struct px_watch *watch, const struct px_mapping *mappings,
 /* Its header names this secret now. What was said about another one does not count. -ENOMEM. */
 int px_watched_set_secret(struct px_watched *watched, const char *secret) PX_MUST_CHECK;
 
-/* Whether its secret is to be asked for: it is known, and what its header names now. */
+/* Whether its header could be read in this round. */
+void px_watched_set_read(struct px_watched *watched, bool read);
+
+/* Its header can neither be read, nor is it just being changed: it names what it named last. Else
+ * a header that somebody broke would protect the key. */
+bool px_watched_is_unreadable(const struct px_watched *watched);
+
+/* Whether its secret is to be asked for: it is known, and what its header names now, as far as
+ * anybody can tell. */
 bool px_watched_is_asked(const struct px_watched *watched);
 
 /* What its verdict leads to. A verdict of none changes nothing, and only a secret that was granted

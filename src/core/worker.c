@@ -99,12 +99,19 @@ void px_worker_end(struct px_worker *worker)
 	*worker = PX_WORKER_NONE;
 }
 
-void px_worker_kill(struct px_worker *worker)
+pid_t px_worker_kill(struct px_worker *worker)
 {
+	pid_t pid = worker->pid;
+
 	px_fd_cleanup(&worker->from);
-	if (worker->pid > 0) {
-		kill(worker->pid, SIGKILL);
-		waitpid(worker->pid, NULL, WNOHANG);
-	}
 	*worker = PX_WORKER_NONE;
+	if (pid <= 0)
+		return 0;
+	kill(pid, SIGKILL);
+	return px_worker_is_gone(pid) ? 0 : pid;
+}
+
+bool px_worker_is_gone(pid_t pid)
+{
+	return waitpid(pid, NULL, WNOHANG) != 0;
 }

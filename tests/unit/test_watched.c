@@ -86,10 +86,50 @@ TEST(a_secret_whose_name_is_not_known_for_certain_is_not_asked_for)
 	assert_false(px_watched_is_asked(&watch.list[0]));
 	assert_int_equal(px_watched_set_secret(&watch.list[0], "volumes/x/1"), 0);
 	assert_true(px_watched_is_asked(&watch.list[0]));
-	watch.list[0].unread = true;
+	px_watched_set_read(&watch.list[0], false);
 	assert_false(px_watched_is_asked(&watch.list[0]));
-	watch.list[0].unread = false;
+	px_watched_set_read(&watch.list[0], true);
+	assert_true(px_watched_is_asked(&watch.list[0]));
 	watch.list[0].nameless = true;
+	assert_false(px_watched_is_asked(&watch.list[0]));
+}
+
+/* Or who breaks it would keep the volume open. */
+TEST(a_header_that_stays_unreadable_names_what_it_named_last)
+{
+	show(1, false);
+	for (int i = 0; i < 3; i++)
+		px_watched_set_read(&watch.list[0], false);
+	assert_true(px_watched_is_unreadable(&watch.list[0]));
+	assert_false(px_watched_is_asked(&watch.list[0]));
+	px_watched_set_read(&watch.list[0], true);
+	assert_int_equal(px_watched_set_secret(&watch.list[0], "volumes/x/1"), 0);
+
+	/* A rotation may be under way for two rounds. */
+	for (int i = 0; i < 2; i++) {
+		px_watched_set_read(&watch.list[0], false);
+		assert_false(px_watched_is_unreadable(&watch.list[0]));
+		assert_false(px_watched_is_asked(&watch.list[0]));
+	}
+	for (int i = 0; i < 2; i++) {
+		px_watched_set_read(&watch.list[0], false);
+		assert_true(px_watched_is_unreadable(&watch.list[0]));
+		assert_true(px_watched_is_asked(&watch.list[0]));
+	}
+	px_watched_set_read(&watch.list[0], true);
+	assert_false(px_watched_is_unreadable(&watch.list[0]));
+	px_watched_set_read(&watch.list[0], false);
+	assert_false(px_watched_is_asked(&watch.list[0]));
+}
+
+TEST(what_names_no_secret_is_not_asked_for_however_long_it_is_unreadable)
+{
+	show(1, false);
+	assert_int_equal(px_watched_set_secret(&watch.list[0], "volumes/x/1"), 0);
+	watch.list[0].nameless = true;
+	for (int i = 0; i < 3; i++)
+		px_watched_set_read(&watch.list[0], false);
+	assert_false(px_watched_is_unreadable(&watch.list[0]));
 	assert_false(px_watched_is_asked(&watch.list[0]));
 }
 
@@ -243,6 +283,28 @@ TEST(a_volume_with_a_step_under_way_is_kept_even_when_it_is_closed)
 	show(0, false);
 }
 
+/* Nobody else would reap it. */
+TEST(a_volume_with_a_look_unanswered_is_kept_when_it_is_closed_but_not_asked_for)
+{
+	show(1, false);
+	assert_int_equal(px_watched_set_secret(&watch.list[0], "volumes/x/1"), 0);
+	watch.list[0].looking = 77;
+	assert_int_equal(px_watch_update(&watch, NULL, 0), 0);
+	assert_int_equal(watch.count, 1);
+	assert_false(px_watched_is_asked(&watch.list[0]));
+	watch.list[0].looking = 0;
+	show(0, false);
+}
+
+TEST(a_volume_that_has_lost_its_device_has_none_whatever_has_its_name_now)
+{
+	const struct px_mapping lost = { .name = one, .slave_name = slave, .gone = true };
+
+	show(1, false);
+	assert_int_equal(px_watch_update(&watch, &lost, 1), 0);
+	assert_null(watch.list[0].device);
+}
+
 static int take_in(void *unused)
 {
 	const struct px_mapping mappings[] = {
@@ -285,6 +347,8 @@ int main(void)
 		TESTED(two_refusals_in_a_row_suspend_a_volume),
 		TESTED(what_was_never_granted_is_not_suspended_but_doubtful),
 		TESTED(a_secret_whose_name_is_not_known_for_certain_is_not_asked_for),
+		TESTED(a_header_that_stays_unreadable_names_what_it_named_last),
+		TESTED(what_names_no_secret_is_not_asked_for_however_long_it_is_unreadable),
 		TESTED(a_grant_between_two_refusals_starts_the_count_anew),
 		TESTED(what_is_no_verdict_suspends_nothing_however_often_it_comes),
 		TESTED(refusals_of_another_secret_do_not_count),
@@ -296,6 +360,8 @@ int main(void)
 		TESTED(what_somebody_else_has_resumed_has_no_refusals),
 		TESTED(a_step_that_failed_is_taken_again_and_complains_once),
 		TESTED(a_volume_with_a_step_under_way_is_kept_even_when_it_is_closed),
+		TESTED(a_volume_with_a_look_unanswered_is_kept_when_it_is_closed_but_not_asked_for),
+		TESTED(a_volume_that_has_lost_its_device_has_none_whatever_has_its_name_now),
 		TESTED(running_out_of_memory_is_said),
 		TESTED(a_list_that_was_not_taken_in_to_its_end_closes_nothing),
 	};

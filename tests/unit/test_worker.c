@@ -13,12 +13,15 @@
 #include "pxenc/worker.h"
 
 static struct fault no_fork, no_pipe;
+static bool held; /* by a dead disk: who is killed does not die */
 
 pid_t __real_fork(void);
 pid_t __wrap_fork(void);
 pid_t __wrap___gcov_fork(void);
 int __real_pipe2(int ends[2], int flags);
 int __wrap_pipe2(int ends[2], int flags);
+pid_t __real_waitpid(pid_t pid, int *status, int options);
+pid_t __wrap_waitpid(pid_t pid, int *status, int options);
 
 pid_t __wrap_fork(void)
 {
@@ -34,6 +37,11 @@ pid_t __wrap___gcov_fork(void)
 int __wrap_pipe2(int ends[2], int flags)
 {
 	return fault_hits(&no_pipe) ? -1 : __real_pipe2(ends, flags);
+}
+
+pid_t __wrap_waitpid(pid_t pid, int *status, int options)
+{
+	return held && options == WNOHANG ? 0 : __real_waitpid(pid, status, options);
 }
 
 /* The numbers of the descriptors that are open, but for the one that looks. */
@@ -200,7 +208,26 @@ TEST(one_that_hangs_is_killed)
 	/* Reaped already, or now. */
 	waitpid(pid, NULL, 0);
 	assert_int_equal(kill(pid, 0), -1);
-	px_worker_kill(&worker);
+	assert_int_equal(px_worker_kill(&worker), 0);
+}
+
+TEST(one_that_does_not_die_yet_is_left_to_be_reaped)
+{
+	const struct timespec moment = { .tv_nsec = 20000000 };
+	struct px_worker worker = PX_WORKER_NONE;
+	pid_t pid;
+
+	assert_int_equal(px_worker_start(hang, NULL, -1, &worker), 0);
+	pid = worker.pid;
+	assert_int_equal(hear(&worker), 1);
+	held = true;
+	assert_int_equal(px_worker_kill(&worker), pid);
+	assert_none(&worker);
+	assert_false(px_worker_is_gone(pid));
+	held = false;
+	while (!px_worker_is_gone(pid))
+		nanosleep(&moment, NULL);
+	assert_int_equal(kill(pid, 0), -1);
 }
 
 TEST(one_that_works_is_told_from_one_that_waits)
@@ -243,6 +270,7 @@ int main(void)
 		cmocka_unit_test(it_does_not_keep_our_output_open),
 		cmocka_unit_test(what_it_is_to_read_stays_the_callers),
 		cmocka_unit_test(one_that_hangs_is_killed),
+		cmocka_unit_test(one_that_does_not_die_yet_is_left_to_be_reaped),
 		cmocka_unit_test(one_that_works_is_told_from_one_that_waits),
 		cmocka_unit_test(a_process_that_cannot_be_started_leaves_nothing),
 	};

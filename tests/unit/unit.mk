@@ -47,6 +47,7 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_dm_target \
 	tests/unit/test_lock \
 	tests/unit/test_driver \
+	tests/unit/test_peek \
 	tests/unit/test_plugin \
 	tests/unit/test_vital \
 	tests/unit/test_watched \
@@ -144,7 +145,7 @@ tests_unit_test_slots_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_worker_SOURCES = tests/unit/test_worker.c $(unit_support)
 tests_unit_test_worker_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_worker_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
-	-Wl,--wrap=fork -Wl,--wrap=__gcov_fork -Wl,--wrap=pipe2
+	-Wl,--wrap=fork -Wl,--wrap=__gcov_fork -Wl,--wrap=pipe2 -Wl,--wrap=waitpid
 tests_unit_test_worker_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_config_SOURCES = tests/unit/test_config.c $(unit_support)
@@ -358,6 +359,12 @@ tests_unit_test_driver_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_driver_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=open -Wl,--wrap=read
 tests_unit_test_driver_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_peek_SOURCES = tests/unit/test_peek.c src/cmd/peek.c $(unit_support)
+tests_unit_test_peek_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_peek_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=fork -Wl,--wrap=__gcov_fork -Wl,--wrap=waitpid -Wl,--wrap=px_deadline_in
+tests_unit_test_peek_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_plugin_SOURCES = tests/unit/test_plugin.c $(plugin_sources) $(unit_support)
 tests_unit_test_plugin_CPPFLAGS = $(unit_cppflags)

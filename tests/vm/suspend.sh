@@ -324,6 +324,48 @@ misled() {
     wait $guard 2>/dev/null
 }
 
+# The processes of a guard, but for those that ask the store.
+processes_of() { pgrep -c -x pxenc -P "$1"; }
+
+# A disk that answers nothing, and then a header that somebody has broken.
+guard_unread() {
+    local guard secret
+    dmsetup create disk --table "0 114688 linear $B 0"
+    pxenc format /dev/mapper/disk --generate --force >/dev/null
+    secret=volumes/$(cryptsetup luksUUID /dev/mapper/disk)/1
+    pxenc secrets get "$secret" >"$T_DIR/secret"
+    pxenc open /dev/mapper/disk unread
+    pxenc guard --interval $INTERVAL 2>"$T_DIR/guard.err" &
+    guard=$!
+    wait_for 60 said "every $INTERVAL s"
+    three_rounds
+
+    dmsetup suspend --nolockfs --noflush disk
+    check 'a header that cannot be read for three rounds is said' wait_for 60 said 'the header of unread cannot be read'
+    sleep $((INTERVAL * 5))
+    check_equal 'once' "$(said 'the header of unread')" 1
+    check 'no more than one process waits for a disk that does not answer' test "$(processes_of $guard)" -le 1
+    dmsetup resume disk
+    three_rounds
+    check 'nobody waits any more, once it does' wait_for 30 bash -c "! pgrep -x pxenc -P $guard -r D,Z"
+    check 'and the volume was open all the time' is_open unread
+
+    dd if=/dev/mapper/disk of="$T_DIR/header" bs=1M count=1 iflag=direct status=none
+    dd if=/dev/zero of=/dev/mapper/disk bs=1M count=1 oflag=direct status=none
+    pxenc secrets delete --force "$secret"
+    check 'a header that is broken does not protect the key' wait_for 60 is_suspended unread
+    check 'which is said' wait_for 60 said 'unread is suspended: the store has its secret .* no more .404.'
+    dd if="$T_DIR/header" of=/dev/mapper/disk bs=1M oflag=direct status=none
+    pxenc secrets create "$secret" --value-file "$T_DIR/secret"
+    check 'with its header and its secret it is resumed' wait_for 60 is_open unread
+    kill $guard
+    wait $guard 2>/dev/null
+    sed 's/^/# /' "$T_DIR/guard.err"
+    pxenc close unread
+    dmsetup remove --retry disk
+    mapping_gone
+}
+
 guard() {
     local took start guard round refused unjudged
     prepare
@@ -413,5 +455,6 @@ refusals
 resizing
 stuck_disk
 all_stuck
+guard_unread
 guard
 t_done
