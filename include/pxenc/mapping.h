@@ -18,7 +18,7 @@ struct px_mapping {
 	char *dm_uuid;	  /* CRYPT-LUKS2-<32 hex digits>-NAME */
 	dev_t devno;	  /* of the mapping */
 	dev_t slave;	  /* of the device below (helpers left out); 0: none, or more than one */
-	char *slave_name; /* "sdb", or NULL */
+	char *slave_name; /* below /dev: "sdb", "cciss/c0d0"; or NULL */
 	bool suspended;
 	bool readonly;
 	bool gone; /* LUKS, but its device was pulled out or taken from it: px_dm_release */
@@ -45,8 +45,8 @@ int px_mapping_helpers(dev_t slave, struct px_mapping **ret_list, size_t *ret_co
 /* Whether it is one by which libcryptsetup reads and writes what libcrypto has no cipher for. */
 bool px_mapping_is_temporary(const struct px_mapping *mapping);
 
-/* The LUKS mapping whose only slave was the device that the kernel called so ("sdb"), and that is
- * gone. -ENOENT: none. */
+/* The LUKS mapping whose only slave was the device that the kernel called so (by a slave_name), and
+ * that is gone. -ENOENT: none. */
 int px_mapping_by_lost_slave(const char *slave_name, struct px_mapping *ret_mapping);
 
 bool px_mapping_is_luks(const struct px_mapping *mapping);

@@ -2,7 +2,6 @@
 #include "pxenc/find.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -11,18 +10,12 @@
 #define DEV "/dev/"
 #define MAPPER DEV "mapper/"
 
-/* A disk that was pulled out has no node any more, only the name that the kernel gave it: there
- * "/dev/cciss/c0d0" is "cciss!c0d0". */
+/* A disk that was pulled out has no node any more, only the name that the kernel gave it. */
 static int find_lost(const char *device, struct px_mapping *ret_mapping)
 {
-	char name[NAME_MAX + 1];
-
-	if (strncmp(device, DEV, strlen(DEV)) != 0 || strlen(device) - strlen(DEV) >= sizeof(name))
+	if (strncmp(device, DEV, strlen(DEV)) != 0)
 		return -ENOENT;
-	strcpy(name, device + strlen(DEV));
-	for (char *slash = strchr(name, '/'); slash; slash = strchr(slash, '/'))
-		*slash = '!';
-	return px_mapping_by_lost_slave(name, ret_mapping);
+	return px_mapping_by_lost_slave(device + strlen(DEV), ret_mapping);
 }
 
 int px_find_mapping(const char *what, struct px_mapping *ret_mapping)

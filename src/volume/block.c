@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "pxenc/strv.h"
+#include "sysfs.h"
 
 #define SYS_CLASS_BLOCK "/sys/class/block"
 
@@ -30,16 +31,13 @@ static bool is_set(int at, const char *name, const char *attribute)
 	return fd >= 0 && read(fd, &first, 1) == 1 && first != '0';
 }
 
-/* sysfs has a '!' in the place of a '/': "cciss!c0d0". */
 static int add(char ***names, const char *entry)
 {
 	px_auto(free) char *name = strdup(entry);
 
 	if (!name)
 		return -ENOMEM;
-	for (char *c = name; *c; c++)
-		if (*c == '!')
-			*c = '/';
+	px_sysfs_to_dev(name);
 	return px_strv_add(names, name);
 }
 

@@ -68,7 +68,6 @@ static bool may_carry(int root, const char *name)
 	return disk >= 0 && !is_unfit(name) && !is_empty(disk) && !is_part_of_another(disk);
 }
 
-/* In sysfs's names '!' stands for '/'. */
 static int add(const char *name, char ***devices)
 {
 	px_auto(free) char *path = NULL;
@@ -77,8 +76,7 @@ static int add(const char *name, char ***devices)
 		path = NULL;
 		return -ENOMEM;
 	}
-	for (char *c = strchr(path, '!'); c; c = strchr(c, '!'))
-		*c = '/';
+	px_sysfs_to_dev(path);
 	return px_strv_add(devices, path);
 }
 

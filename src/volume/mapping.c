@@ -183,6 +183,8 @@ static int read_slave(int at, struct px_mapping *mapping)
 		free(below.name);
 		return r;
 	}
+	if (below.name)
+		px_sysfs_to_dev(below.name);
 	mapping->slave_name = below.name;
 	mapping->slave = below.devno;
 	return look_whether_gone(at, &below, mapping);

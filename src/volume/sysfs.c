@@ -30,3 +30,9 @@ int px_sysfs_line(int at, const char *attribute, char *line, size_t size)
 	line[strcspn(line, "\n")] = '\0';
 	return 0;
 }
+
+void px_sysfs_to_dev(char *name)
+{
+	for (char *c = strchr(name, '!'); c; c = strchr(c, '!'))
+		*c = '/';
+}

@@ -21,4 +21,7 @@ DIR *px_sysfs_open(int at, const char *name);
 /* An attribute's one line, without its newline. 0 or -errno. */
 int px_sysfs_line(int at, const char *attribute, char *line, size_t size) PX_MUST_CHECK;
 
+/* The name below /dev of what sysfs calls so: there "cciss/c0d0" is "cciss!c0d0". */
+void px_sysfs_to_dev(char *name);
+
 #endif

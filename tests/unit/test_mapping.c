@@ -187,6 +187,26 @@ TEST(a_luks_mapping_is_found_by_the_device_below)
 	assert_int_equal(px_mapping_by_slave(0, &mapping), -ENOENT);
 }
 
+/* "etherd!e1.0" in sysfs, since a name has no slash there. */
+TEST(the_device_below_has_its_name_below_dev)
+{
+	struct px_mapping mapping;
+
+	add_mapping("dm-4", "aoe\n", UUID_1 "\n", "253:4\n");
+	add_slave("dm-4", "etherd!e1.0", "152:272\n");
+	assert_int_equal(px_mapping_by_name("aoe", &mapping), 0);
+	assert_string_equal(mapping.slave_name, "etherd/e1.0");
+	px_mapping_clear(&mapping);
+	assert_int_equal(px_mapping_by_slave(makedev(152, 272), &mapping), 0);
+	px_mapping_clear(&mapping);
+
+	assert_int_equal(unlink(temp_path("dm-4/slaves/etherd!e1.0/dev")), 0);
+	assert_int_equal(px_mapping_by_lost_slave("etherd/e1.0", &mapping), 0);
+	assert_string_equal(mapping.name, "aoe");
+	assert_string_equal(mapping.slave_name, "etherd/e1.0");
+	px_mapping_clear(&mapping);
+}
+
 TEST(a_mapping_with_two_slaves_has_none)
 {
 	struct px_mapping mapping;
@@ -382,6 +402,7 @@ int main(void)
 		MAPPING_TEST(a_machine_without_mappings_has_an_empty_list),
 		MAPPING_TEST(a_mapping_is_found_by_name_luks_or_not),
 		MAPPING_TEST(a_luks_mapping_is_found_by_the_device_below),
+		MAPPING_TEST(the_device_below_has_its_name_below_dev),
 		MAPPING_TEST(a_mapping_with_two_slaves_has_none),
 		MAPPING_TEST(a_mapping_that_vanishes_is_passed_over),
 		MAPPING_TEST(a_slave_that_vanishes_is_a_vanished_mapping),
