@@ -15,6 +15,7 @@
 #include "pxenc/mapping.h"
 #include "pxenc/places.h"
 #include "pxenc/resolve.h"
+#include "pxenc/session.h"
 #include "pxenc/signals.h"
 #include "pxenc/stale.h"
 #include "pxenc/store.h"
@@ -218,13 +219,15 @@ static void take_turn(const char *device, const struct px_options *options, int 
 
 /* The key source of one volume alone. */
 struct from_store {
-	const struct px_config *config;
+	const struct px_config *config; /* the caller's, or loaded; NULL: not yet */
 	const struct px_options *options;
 	char *named; /* the secret that the LUKS2 token named; NULL: none was looked for yet */
+	struct px_config *loaded;
 };
 
 static void from_store_cleanup(struct from_store *from)
 {
+	px_config_free(&from->loaded);
 	free(from->named);
 }
 
@@ -235,6 +238,17 @@ static int remember_named(struct from_store *from, const struct px_luks *luks)
 	free(from->named);
 	from->named = strdup(token ? token->secret : "");
 	return from->named ? 0 : -ENOMEM;
+}
+
+static enum px_status have_config(struct from_store *from)
+{
+	enum px_status st;
+
+	if (from->config)
+		return PX_OK;
+	st = px_session_config(&from->loaded);
+	from->config = from->loaded;
+	return st;
 }
 
 /* resolve and fetch: the secret and its value. The store is left before the key is used. */
@@ -249,7 +263,10 @@ static enum px_status fetch(void *arg, struct px_luks *luks, struct px_choice *r
 	if (remember_named(from, luks) < 0)
 		return px_nomem();
 	take_turn(px_luks_device(luks), from->options, &turn);
-	st = px_store_new(from->config, px_unlock_deadline(from->config, from->options), &store);
+	st = have_config(from);
+	if (!st)
+		st = px_store_new(from->config, px_unlock_deadline(from->config, from->options),
+				  &store);
 	return st ? st
 		  : px_unlock_key(luks, from->config, store, from->options, ret_choice, ret_key);
 }
@@ -353,7 +370,7 @@ enum px_status px_unlock(const char *device, const struct px_config *config,
 			 struct px_unlocked *ret_unlocked)
 {
 	__attribute__((cleanup(from_store_cleanup))) struct from_store from = { config, options,
-										NULL };
+										NULL, NULL };
 	const struct px_key_source source = { fetch, &from };
 	enum px_status st;
 

@@ -19,9 +19,10 @@ struct px_unlocked {
 };
 
 /*
- * Opens the volume on device: the story of the design, from the header to the mapping. test:
- * proves the key and makes no mapping (no device-mapper is needed, and a plain file will do).
- * *ret_unlocked must be zeroed; it names nothing after a failure.
+ * Opens the volume on device: the story of the design, from the header to the mapping. config NULL:
+ * that of the session, as it is when the store is to be asked. test: proves the key and makes no
+ * mapping (no device-mapper is needed, and a plain file will do). *ret_unlocked must be zeroed; it
+ * names nothing after a failure.
  */
 enum px_status px_unlock(const char *device, const struct px_config *config,
 			 const struct px_options *options, bool test,

@@ -78,9 +78,11 @@ static enum px_status open_volume(const struct arguments *args)
 	px_auto(unlocked) struct px_unlocked unlocked = { 0 };
 	px_auto(config) struct px_config *config = NULL;
 	const char *device = args->devices[0];
-	enum px_status st;
+	enum px_status st = PX_OK;
 
-	st = px_session_config(&config);
+	/* By the time that it is a unit's turn, the config may be another. */
+	if (!args->options.service)
+		st = px_session_config(&config);
 	if (!st)
 		st = px_unlock(device, config, &args->options, args->test, &unlocked);
 	if (st)

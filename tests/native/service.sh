@@ -14,10 +14,11 @@ export PXENC_CONFIG=$T_DIR/config.json T_TIMEOUT=60
 IMAGE=$T_DIR/image SOME=40 MANY=1000 REFUSED=200
 FETCH=$(realpath "$(dirname "$(command -v pxenc)")/..")/pxenc-fetch
 
+# configure PASSWORD [KEY VALUE]…
 configure() {
     (umask 077 && printf %s "$1" >"$T_DIR/password")
     write_config "$PXENC_CONFIG" cluster_url "\"$DCOSD_URL_main\"" ca_cert_file "\"$T_DIR/certs/ca.crt\"" \
-        username_file "\"$T_DIR/username\"" password_file "\"$T_DIR/password\""
+        username_file "\"$T_DIR/username\"" password_file "\"$T_DIR/password\"" "${@:2}"
 }
 
 setup() {
@@ -67,6 +68,27 @@ open_all() {
         "of which $most ask the store"
 }
 
+# While the first eight wait for the store, with a base path that is wrong, it is put right.
+mended() {
+    local i statuses=
+    dcosd_control main faults 'delay=4s@GET:/secrets/*' >/dev/null
+    configure p base_path '"elsewhere"'
+    pids=()
+    for ((i = 0; i < 12; i++)); do
+        pxenc open --test --service "$IMAGE" 2>>"$T_DIR/said" &
+        pids+=($!)
+    done
+    check 'eight wait for the store' wait_for 60 eight_ask
+    configure p
+    for i in "${pids[@]}"; do
+        wait "$i"
+        statuses+="$? "
+    done
+    check_equal 'whoever still waits for his turn has the config as it was mended since' \
+        "$(tr ' ' '\n' <<<"$statuses" | grep . | sort | uniq -c | xargs)" '4 0 8 9'
+}
+eight_ask() { [ "$(fetchers "${pids[@]}")" = 8 ]; }
+
 logins() { requests main 'POST /acs/api/v1/auth/login'; }
 gets() { requests main '^GET .* 200$'; }
 
@@ -101,6 +123,7 @@ refused() {
 setup || exit 1
 opens $SOME
 check 'and more than one does' test "$most" -gt 1
+mended
 dcosd_control main faults ''
 opens $MANY
 check 'while hundreds wait' test "$seen" -gt $((MANY / 4))

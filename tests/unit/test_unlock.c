@@ -14,6 +14,7 @@
 #include "pxenc/luks.h"
 #include "pxenc/mapping.h"
 #include "pxenc/places.h"
+#include "pxenc/session.h"
 #include "pxenc/stale.h"
 #include "pxenc/store.h"
 #include "pxenc/turn.h"
@@ -60,8 +61,9 @@ static struct {
 	char steps[4096];
 	bool reencrypting;
 	enum px_status settle;
-	enum px_status load, store, setting, get, seal, test, current, activate, stale;
-	int turn, turn_errno; /* the descriptor that stands for a turn */
+	enum px_status load, config, store, setting, get, seal, test, current, activate, stale;
+	struct px_config *loaded; /* that of the session */
+	int turn, turn_errno;	  /* the descriptor that stands for a turn */
 	const char *key;
 	struct look looks[64]; /* one after the other; the last is there to stay */
 	size_t look, looks_len;
@@ -227,10 +229,25 @@ enum px_status px_luks_activate(struct px_luks *luks, const char *name, const st
 	return PX_BUSY;
 }
 
+enum px_status px_session_config(struct px_config **ret_config)
+{
+	step("config");
+	if (world.config)
+		return world.config;
+	world.loaded = calloc(1, sizeof(*world.loaded));
+	if (!world.loaded)
+		return px_nomem();
+	world.loaded->timeout = 9;
+	world.loaded->store = strdup("default");
+	world.loaded->base_path = strdup("other");
+	*ret_config = world.loaded;
+	return PX_OK;
+}
+
 enum px_status px_store_new(const struct px_config *c, int64_t deadline,
 			    struct px_store **ret_store)
 {
-	assert_ptr_equal(c, &config);
+	assert_ptr_equal(c, options.service ? world.loaded : &config);
 	step("store");
 	if (world.store)
 		return world.store;
@@ -387,7 +404,7 @@ static enum px_status unlock(bool test)
 	if (!world.looks_len)
 		see(nothing);
 	px_unlocked_clear(&unlocked);
-	return px_unlock(DEVICE, &config, &options, test, &unlocked);
+	return px_unlock(DEVICE, options.service ? NULL : &config, &options, test, &unlocked);
 }
 
 /* A failure that another module has logged. */
@@ -870,9 +887,21 @@ TEST(a_service_takes_its_turn_with_the_store_and_leaves_it_before_the_key_is_use
 {
 	options.service = true;
 	assert_ok(unlock(false));
-	assert_string_equal(world.steps, "load slave name turn store get:base/" SECRET
+	assert_string_equal(world.steps, "load slave name turn config store get:other/" SECRET
 					 " end seal activate free");
 	assert_int_equal(fcntl(world.turn, F_GETFD), -1);
+}
+
+/* Which may be another than when it began to wait. */
+TEST(a_service_has_the_config_that_is_there_when_it_is_its_turn)
+{
+	int64_t now = px_now_ms();
+
+	options.service = true;
+	assert_ok(unlock(false));
+	assert_in_range(world.deadline - now, 9000, 10000);
+	world.config = PX_USAGE;
+	check_stops(PX_USAGE, "load slave name turn config free");
 }
 
 TEST(where_there_are_no_turns_it_goes_on_without)
@@ -1023,6 +1052,7 @@ int main(void)
 		unlock_test(one_that_is_still_in_use_is_busy),
 		unlock_test(
 			a_service_takes_its_turn_with_the_store_and_leaves_it_before_the_key_is_used),
+		unlock_test(a_service_has_the_config_that_is_there_when_it_is_its_turn),
 		unlock_test(where_there_are_no_turns_it_goes_on_without),
 		unlock_test(no_memory_is_said_once_and_names_nothing),
 		unlock_test(a_key_that_is_changed_meanwhile_is_looked_for_anew),
