@@ -2,6 +2,8 @@
 #ifndef PXENC_FIND_H
 #define PXENC_FIND_H
 
+#include <stdbool.h>
+
 #include "pxenc/cleanup.h"
 #include "pxenc/mapping.h"
 
@@ -14,5 +16,9 @@ int px_find_mapping(const char *what, struct px_mapping *ret_mapping) PX_MUST_CH
 
 /* The same for a command that needs one which is LUKS: PX_NO_VOLUME has said why there is none. */
 enum px_status px_find_volume(const char *what, struct px_mapping *ret_mapping) PX_MUST_CHECK;
+
+/* Whether it is a path below /dev that is gone and that was not the kernel's name of a disk below a
+ * mapping: if it was anything, it was a link to such a disk. */
+bool px_find_is_lost_link(const char *what);
 
 #endif

@@ -111,24 +111,29 @@ static enum px_status ask(size_t count)
 	return px_confirm(question);
 }
 
-static enum px_status close_stuck(const struct px_mapping *list, size_t count, bool force)
+static enum px_status close_some(bool (*match)(const struct px_mapping *), bool force,
+				 const struct px_mapping *list, size_t count, size_t *ret_matched)
 {
 	px_auto(free) struct release *jobs = NULL;
 	enum px_status st = PX_OK;
-	size_t stuck = 0, i;
+	size_t matched = 0, i;
 
 	jobs = calloc(count, sizeof(*jobs));
 	if (!jobs)
 		return px_nomem();
 	for (i = 0; i < count; i++)
-		if (is_stuck(&list[i]))
-			jobs[stuck++].mapping = &list[i];
-	if (stuck > 0 && !force)
-		st = ask(stuck);
-	return st ? st : release_all(jobs, stuck);
+		if (match(&list[i]))
+			jobs[matched++].mapping = &list[i];
+	if (matched > 0 && !force)
+		st = ask(matched);
+	if (!st)
+		st = release_all(jobs, matched);
+	*ret_matched = matched;
+	return st;
 }
 
-enum px_status px_close_stuck(bool force)
+static enum px_status close_all(bool (*match)(const struct px_mapping *), bool force,
+				size_t *ret_matched)
 {
 	struct px_mapping *list = NULL;
 	enum px_status st = PX_OK;
@@ -139,7 +144,25 @@ enum px_status px_close_stuck(bool force)
 	if (r < 0)
 		return px_fail(PX_KERNEL, "cannot look for mappings in /sys: %s", strerror(-r));
 	if (count > 0)
-		st = close_stuck(list, count, force);
+		st = close_some(match, force, list, count, ret_matched);
 	px_mapping_list_free(&list, count);
 	return st;
+}
+
+enum px_status px_close_stuck(bool force)
+{
+	size_t stuck = 0;
+
+	return close_all(is_stuck, force, &stuck);
+}
+
+static bool is_lost(const struct px_mapping *mapping)
+{
+	return mapping->gone && is_ours(mapping);
+}
+
+enum px_status px_close_lost(size_t *ret_count)
+{
+	*ret_count = 0;
+	return close_all(is_lost, true, ret_count);
 }

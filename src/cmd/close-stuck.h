@@ -3,6 +3,7 @@
 #define PXENC_CMD_CLOSE_STUCK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "pxenc/cleanup.h"
 #include "pxenc/status.h"
@@ -14,5 +15,9 @@
  * holds up none of the others. PX_DECLINED; PX_KERNEL: some could not be released.
  */
 enum px_status px_close_stuck(bool force) PX_MUST_CHECK;
+
+/* Releases those whose device was pulled out: they can read and write nothing more. How many there
+ * were; PX_KERNEL: some could not be released. */
+enum px_status px_close_lost(size_t *ret_count) PX_MUST_CHECK;
 
 #endif

@@ -40,11 +40,23 @@ static enum px_status parse(int argc, char **argv, struct arguments *args)
 	return PX_OK;
 }
 
+/* A link went with its disk, and nobody knows any more which that was. */
+static enum px_status close_lost(const char *link, size_t *ret_count)
+{
+	*ret_count = 0;
+	return px_find_is_lost_link(link) ? px_close_lost(ret_count) : PX_OK;
+}
+
 static enum px_status close_mapping(const struct arguments *args)
 {
 	px_auto(mapping) struct px_mapping mapping = { 0 };
-	enum px_status st;
+	enum px_status st = PX_OK;
+	size_t lost = 0;
 
+	if (args->deferred)
+		st = close_lost(args->what, &lost);
+	if (st || lost > 0)
+		return st;
 	st = px_find_volume(args->what, &mapping);
 	if (st)
 		return st;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "pxenc/log.h"
 
@@ -36,6 +37,14 @@ int px_find_mapping(const char *what, struct px_mapping *ret_mapping)
 		return r == -ENOENT && find_lost(what, ret_mapping) == 0 ? 0 : r;
 	}
 	return S_ISBLK(st.st_mode) ? px_mapping_by_slave(st.st_rdev, ret_mapping) : -ENOTBLK;
+}
+
+bool px_find_is_lost_link(const char *what)
+{
+	px_auto(mapping) struct px_mapping mapping = { 0 };
+
+	return strncmp(what, DEV, strlen(DEV)) == 0 && strncmp(what, MAPPER, strlen(MAPPER)) != 0 &&
+	       px_find_mapping(what, &mapping) == -ENOENT && access(what, F_OK) < 0;
 }
 
 enum px_status px_find_volume(const char *what, struct px_mapping *ret_mapping)

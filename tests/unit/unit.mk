@@ -6,6 +6,8 @@
 unit_tests = tests/unit/test_status \
 	tests/unit/test_apart \
 	tests/unit/test_clock \
+	tests/unit/test_close_stuck \
+	tests/unit/test_find \
 	tests/unit/test_flock \
 	tests/unit/test_strv \
 	tests/unit/test_path \
@@ -81,6 +83,17 @@ tests_unit_test_clock_SOURCES = tests/unit/test_clock.c $(unit_support)
 tests_unit_test_clock_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_clock_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
 tests_unit_test_clock_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_close_stuck_SOURCES = tests/unit/test_close_stuck.c src/cmd/close-stuck.c \
+	$(unit_support)
+tests_unit_test_close_stuck_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_close_stuck_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_close_stuck_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_find_SOURCES = tests/unit/test_find.c src/cmd/find.c $(unit_support)
+tests_unit_test_find_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_find_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_find_LDADD = libpxvolume.a libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_flock_SOURCES = tests/unit/test_flock.c $(unit_support)
 tests_unit_test_flock_CPPFLAGS = $(unit_cppflags)

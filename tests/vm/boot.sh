@@ -182,10 +182,10 @@ check_by_hand() {
     local unit
     unit=$(unit_of $AUTO)
     check_equal 'isolate leaves its unit alone' "$(systemctl show -P IgnoreOnIsolate "$unit")" yes
-    systemctl --quiet mask --runtime "$unit"
     systemctl stop "$unit"
+    systemctl --quiet mask --runtime "$unit"
     closed_by $AUTO
-    check_not 'masked and stopped, it stays closed, whatever udev sees' is_open $AUTO
+    check_not 'stopped and masked, it stays closed, whatever udev sees' is_open $AUTO
     systemctl --quiet unmask --runtime "$unit"
     closed_by $AUTO
     check 'unmasked, it opens when somebody has closed its device' wait_for 180 is_open $AUTO
@@ -253,6 +253,7 @@ second_boot() {
     # In use until the shutdown.
     echo words | tee /mnt/a/file >/mnt/b/file
     check_hot_plug
+    check_link
     check_stubborn_user
     # What is left for the shutdown: a mounted volume whose disk is gone, and one that is suspended,
     # with a process that waits for it.
@@ -280,6 +281,25 @@ check_hot_plug() {
     check_equal 'with the same file' "$(cat /mnt/hot/file)" words
     check_equal 'and nothing is left of the first time' "$(dmsetup info --noheadings -c -o name | grep -c .)" \
         "$(pxenc status --json | jq length)"
+}
+
+# A unit may have been started by the name of a link, which goes with the disk.
+check_link() {
+    local hot unit
+    hot=$(mapping_of $HOT)
+    unit=$(unit_of "/dev/disk/by-uuid/$(uuid_of $HOT)")
+    systemctl stop mnt-hot.mount "$(unit_of $HOT)"
+    systemctl --quiet mask --runtime "$(unit_of $HOT)"
+    check 'closed by hand, for a unit that is named by a link' wait_for 60 bash -c "! dmsetup info $hot"
+    check 'which opens it' systemctl start "$unit"
+    wait_for 180 mountpoint -q /mnt/hot
+    vm-disk unplug 1
+    check 'its disk is pulled out: unmounted' wait_for 120 bash -c '! mountpoint -q /mnt/hot'
+    check 'and its mapping is gone, too' wait_for 120 bash -c "! dmsetup info $hot"
+    check 'and no other' is_open $AUTO
+    systemctl --quiet unmask --runtime "$(unit_of $HOT)"
+    vm-disk plug 1
+    check 'plugged in again: mounted again, by the unit that is named by the disk' wait_for 180 mountpoint -q /mnt/hot
 }
 
 # Somebody has a file open on the volume that is pulled out: it cannot be unmounted.
