@@ -28,6 +28,13 @@ int px_helpers_clear_temporary(dev_t device) PX_MUST_CHECK;
  * then they are not left behind, but in use. A device without any is not opened. */
 int px_helpers_clear_left(dev_t device, const char *name) PX_MUST_CHECK;
 
+/* Whether a process that was killed left some suspended below a device of that name in /dev: what
+ * is asked of them waits for ever. */
+bool px_helpers_are_stuck(dev_t device, const char *name);
+
+/* Releases those that are suspended (px_dm_release): what waits there fails. The same errors. */
+int px_helpers_release(dev_t device) PX_MUST_CHECK;
+
 /*
  * For a volume whose header says that its volume key is being changed, before it is used. mapped:
  * its mapping's name, or NULL. If another pxenc is at work on it, a mapped one is fine and one

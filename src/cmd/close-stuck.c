@@ -8,6 +8,7 @@
 
 #include "pxenc/cmd.h"
 #include "pxenc/file.h"
+#include "pxenc/helpers.h"
 #include "pxenc/log.h"
 #include "pxenc/mapping.h"
 #include "pxenc/peek.h"
@@ -37,9 +38,22 @@ struct release {
 	struct px_worker worker;
 };
 
+/* A part of it is enough. */
+static bool is_held_below(const struct px_mapping *mapping)
+{
+	return mapping->slave_name && px_helpers_are_stuck(mapping->slave, mapping->slave_name);
+}
+
 static bool is_stuck(const struct px_mapping *mapping)
 {
-	return mapping->suspended || mapping->gone;
+	return mapping->suspended || mapping->gone || is_held_below(mapping);
+}
+
+static const char *what_ails(const struct px_mapping *mapping)
+{
+	if (mapping->gone)
+		return "has lost its device";
+	return mapping->suspended ? "is suspended" : "lies on what a killed reencryption suspended";
 }
 
 static enum px_status release(const struct px_mapping *mapping)
@@ -47,7 +61,10 @@ static enum px_status release(const struct px_mapping *mapping)
 	if (!is_ours(mapping))
 		return PX_OK;
 	px_warn("%s %s: it is released, and what was not written is lost", mapping->name,
-		mapping->gone ? "has lost its device" : "is suspended");
+		what_ails(mapping));
+	/* If it fails, so does what follows, and says why. */
+	if (mapping->slave && px_helpers_release(mapping->slave) < 0)
+		px_note("what lies below %s cannot be released", mapping->name);
 	return px_stale_release(mapping);
 }
 

@@ -83,6 +83,49 @@ int px_helpers_clear_left(dev_t device, const char *name)
 	return r < 0 ? r : px_helpers_clear(device);
 }
 
+static bool any_suspended(dev_t device)
+{
+	struct px_mapping *list = NULL;
+	bool suspended = false;
+	size_t count = 0;
+
+	if (px_mapping_helpers(device, &list, &count) == 0)
+		for (size_t i = 0; i < count; i++)
+			suspended = suspended || list[i].suspended;
+	px_mapping_list_free(&list, count);
+	return suspended;
+}
+
+/* Whoever is at work on it suspends them, too, each for a moment. */
+bool px_helpers_are_stuck(dev_t device, const char *name)
+{
+	px_auto(free) char *path = NULL;
+
+	if (!any_suspended(device))
+		return false;
+	if (asprintf(&path, "/dev/%s", name) < 0) {
+		path = NULL;
+		return false;
+	}
+	return !px_lock_is_held(path);
+}
+
+int px_helpers_release(dev_t device)
+{
+	struct px_mapping *list = NULL;
+	size_t count = 0;
+	int r = px_mapping_helpers(device, &list, &count);
+
+	for (size_t i = 0; i < count && r == 0; i++) {
+		if (list[i].suspended)
+			r = px_dm_release(list[i].name);
+		if (r == -ENOENT)
+			r = 0;
+	}
+	px_mapping_list_free(&list, count);
+	return r;
+}
+
 /* Nobody is at work on it; what is left below its mapping is of one who was killed. */
 static enum px_status check_mapped(const char *path, dev_t device, const char *mapped)
 {

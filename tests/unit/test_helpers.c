@@ -15,8 +15,11 @@
 
 static struct {
 	int list, lock, remove;
-	size_t helpers; /* that are there */
-	size_t busy;	/* of these, in use: the first ones */
+	size_t helpers;	  /* that are there */
+	size_t busy;	  /* of these, in use: the first ones */
+	size_t suspended; /* of these: the first ones */
+	int release;	  /* what the next release gives */
+	bool held;	  /* the lock, by another */
 	unsigned int locked, lists;
 } world;
 
@@ -38,7 +41,8 @@ int px_mapping_helpers(dev_t slave, struct px_mapping **ret_list, size_t *ret_co
 	*ret_list = calloc(world.helpers + 1, sizeof(**ret_list));
 	assert_non_null(*ret_list);
 	for (size_t i = 0; i < world.helpers; i++)
-		(*ret_list)[i].name = name;
+		(*ret_list)[i] =
+			(struct px_mapping){ .name = name, .suspended = i < world.suspended };
 	*ret_count = world.helpers;
 	return 0;
 }
@@ -62,6 +66,22 @@ int px_dm_remove(const char *which)
 	}
 	world.helpers--;
 	return 0;
+}
+
+int px_dm_release(const char *which)
+{
+	assert_string_equal(which, name);
+	if (world.release == 0) {
+		world.suspended--;
+		world.helpers--;
+	}
+	return world.release;
+}
+
+bool px_lock_is_held(const char *path)
+{
+	assert_string_equal(path, "/dev/sdb");
+	return world.held;
 }
 
 int px_lock_try(const char *path, int *ret_fd)
@@ -91,6 +111,36 @@ TEST(of_a_volume_in_use_what_is_temporary_goes_alone)
 	assert_int_equal(world.helpers, 0);
 	world.helpers = world.busy = 1;
 	assert_int_equal(px_helpers_clear_temporary(DEVNO), -EBUSY);
+}
+
+TEST(of_those_that_are_left_the_suspended_ones_are_released)
+{
+	world.helpers = 3;
+	assert_false(px_helpers_are_stuck(DEVNO, "sdb"));
+	world.suspended = 1;
+	assert_true(px_helpers_are_stuck(DEVNO, "sdb"));
+	assert_int_equal(px_helpers_release(DEVNO), 0);
+	assert_int_equal(world.helpers, 2);
+	assert_false(px_helpers_are_stuck(DEVNO, "sdb"));
+}
+
+TEST(those_of_another_pxenc_that_is_at_work_are_not_stuck)
+{
+	world.helpers = world.suspended = 1;
+	world.held = true;
+	assert_false(px_helpers_are_stuck(DEVNO, "sdb"));
+}
+
+TEST(one_that_cannot_be_released_is_an_error_and_one_that_has_gone_is_none)
+{
+	world.helpers = world.suspended = 1;
+	world.release = -ETIMEDOUT;
+	assert_int_equal(px_helpers_release(DEVNO), -ETIMEDOUT);
+	world.release = -ENOENT;
+	assert_int_equal(px_helpers_release(DEVNO), 0);
+	world.list = -EIO;
+	assert_int_equal(px_helpers_release(DEVNO), -EIO);
+	assert_false(px_helpers_are_stuck(DEVNO, "sdb"));
 }
 
 TEST(a_device_without_helpers_is_not_opened)
@@ -152,6 +202,9 @@ int main(void)
 		TESTED(the_helpers_of_another_pxenc_that_is_at_work_are_let_be),
 		TESTED(a_device_that_cannot_be_locked_is_an_error_and_nothing_is_removed),
 		TESTED(what_is_still_in_use_is_said),
+		TESTED(of_those_that_are_left_the_suspended_ones_are_released),
+		TESTED(those_of_another_pxenc_that_is_at_work_are_not_stuck),
+		TESTED(one_that_cannot_be_released_is_an_error_and_one_that_has_gone_is_none),
 		TESTED(of_a_volume_in_use_what_is_temporary_goes_alone),
 		TESTED(what_sysfs_or_device_mapper_says_is_passed_on),
 	};
