@@ -20,8 +20,13 @@
 #define LOGIN "pxenc.login"
 #define BASE_PATH "pxenc.base_path"
 
+/* Beside them, while one takes the place of another. */
+#define NEW ".pxenc.new"
+#define OLD ".pxenc.old"
+
 #define CIPHERTEXT_MAX (2 * PX_ACCOUNT_MAX) /* base64, and a TPM2's blob; it fits a pipe */
 #define ENCRYPT_S 60			    /* a TPM2 takes its time */
+#define FORGET_S 5			    /* for another who is just keeping one */
 
 /* $CREDENTIALS_DIRECTORY, if systemd put a login into it; else NULL. */
 static const char *handed_dir(void)
@@ -221,25 +226,41 @@ static int open_store(const char *path, int64_t deadline)
 	return r;
 }
 
-/* All of it, on the disk, or what was there before. */
-static int write_file(int dir, const char *name, const void *data, size_t len)
+/* Both folders. They are always locked in this order, and neither is written to without the other's
+ * lock: a login belongs to its base path. */
+struct stores {
+	int plain, encrypted;
+};
+
+static void stores_cleanup(struct stores *stores)
 {
-	static const char temporary[] = ".pxenc.new";
+	px_fd_cleanup(&stores->encrypted);
+	px_fd_cleanup(&stores->plain);
+}
+
+#define auto_stores __attribute__((cleanup(stores_cleanup))) struct stores
+
+/* A file that is not in its place yet, on the disk. */
+static int write_new(int dir, const void *data, size_t len)
+{
 	px_auto(fd) int fd = -1;
 	int r;
 
-	if (unlinkat(dir, temporary, 0) < 0 && errno != ENOENT)
+	if (unlinkat(dir, NEW, 0) < 0 && errno != ENOENT)
 		return -errno;
-	fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+	fd = openat(dir, NEW, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 		    S_IRUSR | S_IWUSR);
 	if (fd < 0)
 		return -errno;
 	r = px_write_all(fd, data, len);
-	if (r == 0 && (fsync(fd) < 0 || renameat(dir, temporary, dir, name) < 0 || fsync(dir) < 0))
-		r = -errno;
-	if (r < 0)
-		unlinkat(dir, temporary, 0);
-	return r;
+	return r == 0 && fsync(fd) < 0 ? -errno : r;
+}
+
+static int put_in_place(int dir, const char *name)
+{
+	if (renameat(dir, NEW, dir, name) < 0 || fsync(dir) < 0)
+		return -errno;
+	return 0;
 }
 
 static int remove_file(int dir, const char *name, bool *any)
@@ -250,24 +271,37 @@ static int remove_file(int dir, const char *name, bool *any)
 	return fsync(dir) < 0 ? -errno : 0;
 }
 
-static int store_base_path(const char *base_path, int64_t deadline)
+/* The base path that is there gets a second name, by which it can come back. */
+static int write_base(int dir, const char *base_path)
 {
-	px_auto(fd) int dir = open_store(px_place_credstore(), deadline);
-	bool any;
-
-	if (dir < 0)
-		return dir;
-	return base_path ? write_file(dir, BASE_PATH, base_path, strlen(base_path))
-			 : remove_file(dir, BASE_PATH, &any);
+	if (unlinkat(dir, OLD, 0) < 0 && errno != ENOENT)
+		return -errno;
+	/* EPERM: this filesystem has no such thing; else it says that the folder is unfit. */
+	if (linkat(dir, BASE_PATH, dir, OLD, 0) < 0 && errno != ENOENT)
+		return errno == EPERM ? -EOPNOTSUPP : -errno;
+	return base_path ? write_new(dir, base_path, strlen(base_path)) : 0;
 }
 
-static int store_login(const struct px_secret *ciphertext, int64_t deadline)
+static int put_base_in_place(int dir, const char *base_path)
 {
-	px_auto(fd) int dir = open_store(px_place_credstore_encrypted(), deadline);
+	bool any;
 
-	if (dir < 0)
-		return dir;
-	return write_file(dir, LOGIN, px_secret_bytes(ciphertext), px_secret_len(ciphertext));
+	return base_path ? put_in_place(dir, BASE_PATH) : remove_file(dir, BASE_PATH, &any);
+}
+
+/* As it was before, however far we came. */
+static void put_base_back(int dir)
+{
+	if (renameat(dir, OLD, dir, BASE_PATH) < 0 && errno == ENOENT)
+		unlinkat(dir, BASE_PATH, 0);
+	fsync(dir);
+}
+
+static void clean_up(const struct stores *stores)
+{
+	unlinkat(stores->plain, NEW, 0);
+	unlinkat(stores->plain, OLD, 0);
+	unlinkat(stores->encrypted, NEW, 0);
 }
 
 static enum px_status not_stored(const char *dir, int r)
@@ -285,6 +319,48 @@ static enum px_status not_stored(const char *dir, int r)
 			       dir);
 	return px_fail(PX_KERNEL, "the login worked but is not kept in '%s': %s%s", dir,
 		       strerror(-r), r == -EACCES ? ": only root can keep a login" : "");
+}
+
+static enum px_status open_stores(int64_t deadline, struct stores *stores)
+{
+	stores->plain = open_store(px_place_credstore(), deadline);
+	if (stores->plain < 0)
+		return not_stored(px_place_credstore(), stores->plain);
+	stores->encrypted = open_store(px_place_credstore_encrypted(), deadline);
+	if (stores->encrypted < 0)
+		return not_stored(px_place_credstore_encrypted(), stores->encrypted);
+	return PX_OK;
+}
+
+/* All that may find the disk full, while what was kept is still in place. */
+static enum px_status write_both(const struct stores *stores, const char *base_path,
+				 const struct px_secret *ciphertext)
+{
+	int r = write_base(stores->plain, base_path);
+
+	if (r < 0)
+		return not_stored(px_place_credstore(), r);
+	r = write_new(stores->encrypted, px_secret_bytes(ciphertext), px_secret_len(ciphertext));
+	return r < 0 ? not_stored(px_place_credstore_encrypted(), r) : PX_OK;
+}
+
+/* The base path first: without a login it counts for nothing. */
+static enum px_status put_both_in_place(const struct stores *stores, const char *base_path)
+{
+	int r = put_base_in_place(stores->plain, base_path);
+
+	if (r < 0) {
+		put_base_back(stores->plain);
+		return not_stored(px_place_credstore(), r);
+	}
+	if (renameat(stores->encrypted, NEW, stores->encrypted, LOGIN) < 0) {
+		r = -errno;
+		put_base_back(stores->plain);
+		return not_stored(px_place_credstore_encrypted(), r);
+	}
+	/* Both are new now, whatever this says. */
+	return fsync(stores->encrypted) < 0 ? not_stored(px_place_credstore_encrypted(), -errno)
+					    : PX_OK;
 }
 
 static bool has_tpm2(void)
@@ -355,40 +431,64 @@ enum px_status px_persist_save(const struct px_account *account, const char *bas
 			       int64_t deadline, bool *ret_tpm2)
 {
 	px_auto(secret) struct px_secret *ciphertext = NULL;
+	auto_stores stores = { -1, -1 };
 	enum px_status st;
-	int r;
 
 	st = make_ciphertext(account, &ciphertext, ret_tpm2);
 	if (st)
 		return st;
-	r = store_base_path(base_path, deadline);
-	if (r < 0)
-		return not_stored(px_place_credstore(), r);
-	r = store_login(ciphertext, deadline);
-	return r < 0 ? not_stored(px_place_credstore_encrypted(), r) : PX_OK;
+	st = open_stores(deadline, &stores);
+	if (st)
+		return st;
+	st = write_both(&stores, base_path, ciphertext);
+	if (!st)
+		st = put_both_in_place(&stores, base_path);
+	clean_up(&stores);
+	return st;
 }
 
-/* What we may not read is another user's. */
-static int forget(const char *path, const char *name, bool *any)
+/* What we may not read is another user's. Without its lock it is forgotten all the same, since
+ * somebody wants it gone; only one that is just being kept may then come back. */
+static int open_to_forget(const char *path, int64_t deadline)
 {
-	px_auto(fd) int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == EACCES ? -ENOENT : -errno;
+	if (px_flock_by(fd, deadline) < 0)
+		px_note("'%s' is locked by another program", path);
+	return fd;
+}
+
+/* What a crash left behind goes as well. */
+static int forget(int dir, const char *name, bool *any)
+{
+	bool left;
+	int r;
 
 	if (dir < 0)
-		return errno == ENOENT || errno == EACCES ? 0 : -errno;
+		return dir == -ENOENT ? 0 : dir;
 	if (faccessat(dir, name, R_OK, 0) < 0 && errno == EACCES)
 		return 0;
-	return remove_file(dir, name, any);
+	r = remove_file(dir, name, any);
+	if (r == 0)
+		r = remove_file(dir, NEW, &left);
+	return r < 0 ? r : remove_file(dir, OLD, &left);
 }
 
 /* The login first: a base path without one counts for nothing. */
 enum px_status px_persist_forget(bool *ret_any)
 {
+	int64_t deadline = px_deadline_in(FORGET_S);
+	auto_stores stores = { -1, -1 };
 	bool any = false, base = false;
 	int r;
 
-	r = forget(px_place_credstore_encrypted(), LOGIN, &any);
+	stores.plain = open_to_forget(px_place_credstore(), deadline);
+	stores.encrypted = open_to_forget(px_place_credstore_encrypted(), deadline);
+	r = forget(stores.encrypted, LOGIN, &any);
 	if (r == 0)
-		r = forget(px_place_credstore(), BASE_PATH, &base);
+		r = forget(stores.plain, BASE_PATH, &base);
 	if (r < 0)
 		return px_fail(PX_KERNEL, "cannot remove the login in '%s': %s",
 			       px_place_credstore_encrypted(), strerror(-r));

@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "pxenc/clock.h"
@@ -21,7 +22,8 @@
  * alphabet, behind a line with the key that it was told, and writes its arguments down.
  */
 static const char *plain, *encrypted, *creds;
-static struct fault no_mmap, no_fsync, no_flock, no_openat, no_renameat, no_unlinkat, no_poll;
+static struct fault no_mmap, no_fsync, no_flock, no_openat, no_renameat, no_unlinkat, no_poll,
+	no_linkat;
 static struct fault no_access;
 static uid_t foreign_euid;
 
@@ -54,6 +56,8 @@ int __real_openat(int dir, const char *name, int flags, ...);
 int __wrap_openat(int dir, const char *name, int flags, ...);
 int __real_renameat(int from_dir, const char *from, int to_dir, const char *to);
 int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to);
+int __real_linkat(int from_dir, const char *from, int to_dir, const char *to, int flags);
+int __wrap_linkat(int from_dir, const char *from, int to_dir, const char *to, int flags);
 int __real_unlinkat(int dir, const char *name, int flags);
 int __wrap_unlinkat(int dir, const char *name, int flags);
 int __real_poll(struct pollfd *fds, nfds_t count, int timeout);
@@ -96,6 +100,11 @@ int __wrap_openat(int dir, const char *name, int flags, ...)
 int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to)
 {
 	return fault_hits(&no_renameat) ? -1 : __real_renameat(from_dir, from, to_dir, to);
+}
+
+int __wrap_linkat(int from_dir, const char *from, int to_dir, const char *to, int flags)
+{
+	return fault_hits(&no_linkat) ? -1 : __real_linkat(from_dir, from, to_dir, to, flags);
 }
 
 int __wrap_unlinkat(int dir, const char *name, int flags)
@@ -144,7 +153,7 @@ static int world_make(void **state)
 static int world_end(void **state)
 {
 	no_access.times = no_mmap.times = no_fsync.times = no_flock.times = no_openat.times = 0;
-	no_renameat.times = no_unlinkat.times = no_poll.times = 0;
+	no_renameat.times = no_unlinkat.times = no_poll.times = no_linkat.times = 0;
 	foreign_euid = 0;
 	allocation_fails(0);
 	return temp_dir_remove(state);
@@ -226,6 +235,24 @@ static mode_t mode_of(const char *path)
 
 	assert_int_equal(stat(path, &st), 0);
 	return st.st_mode & 07777;
+}
+
+static void check_base(const char *wanted)
+{
+	px_auto(free) char *base = NULL;
+
+	assert_ok(px_persist_base_path(&base));
+	if (wanted)
+		assert_string_equal(base, wanted);
+	else
+		assert_null(base);
+}
+
+static void check_nothing_is_left(void)
+{
+	assert_false(exists(temp_path("credstore.encrypted/.pxenc.new")));
+	assert_false(exists(temp_path("credstore/.pxenc.new")));
+	assert_false(exists(temp_path("credstore/.pxenc.old")));
 }
 
 /* Keeping and loading. */
@@ -317,23 +344,15 @@ TEST(what_a_crash_left_behind_is_no_obstacle)
 {
 	assert_ok(save_as("eve", "old", NULL));
 	temp_text("credstore.encrypted/.pxenc.new", "half", 0600);
-	assert_ok(save());
+	temp_text("credstore/.pxenc.new", "half", 0600);
+	temp_text("credstore/.pxenc.old", "older", 0600);
+	assert_ok(save_as("bob", "sesame", "base"));
 	assert_ok(load());
-	assert_false(exists(temp_path("credstore.encrypted/.pxenc.new")));
+	check_base("base");
+	check_nothing_is_left();
 }
 
 /* The base path. */
-
-static void check_base(const char *wanted)
-{
-	px_auto(free) char *base = NULL;
-
-	assert_ok(px_persist_base_path(&base));
-	if (wanted)
-		assert_string_equal(base, wanted);
-	else
-		assert_null(base);
-}
 
 TEST(the_base_path_is_kept_in_the_plain_store_and_goes_with_its_login)
 {
@@ -539,34 +558,67 @@ TEST(a_store_that_another_has_locked_is_waited_for_until_the_deadline)
 	assert_fails(PX_BUSY, px_persist_save(&account, NULL, start + 300, &tpm2), "not kept",
 		     "login --persist", "credstore.encrypted'", "lslocks");
 	assert_in_range(px_now_ms() - start, 300, 4000);
+	assert_fails(PX_BUSY, px_persist_save(&account, "new", px_now_ms() + 50, &tpm2),
+		     "not kept");
+	assert_false(exists(base_file()));
 	assert_int_equal(__real_flock(dir, LOCK_UN), 0);
 	assert_ok(save());
 }
 
-/* Runs into a full or broken disk at every point: the old login is there all the same. */
-static void check_old_stays(struct fault *fault, int error, unsigned int calls)
+/* Runs into a full or broken disk at every point: the old login is there all the same, with the
+ * base path that it came with. */
+static void check_old_stays(const char *old_base, const char *new_base, struct fault *fault,
+			    int error, unsigned int calls)
 {
 	unsigned int n;
 
 	for (n = 0; n < calls; n++) {
 		*fault = (struct fault){ .skip = n, .times = 1, .error = error };
-		assert_fails(PX_KERNEL, save_as("eve", "new", "base"), "not kept", strerror(error));
+		assert_fails(PX_KERNEL, save_as("eve", "new", new_base), "not kept",
+			     strerror(error));
 		assert_int_equal(fault->times, 0);
 		assert_ok(load());
-		assert_false(exists(temp_path("credstore.encrypted/.pxenc.new")));
+		check_base(old_base);
+		check_nothing_is_left();
 	}
 }
 
 TEST(a_disk_that_fails_leaves_the_login_that_was_kept)
 {
-	assert_ok(save());
-	check_old_stays(&no_openat, EDQUOT, 2);
-	check_old_stays(&no_renameat, ENOSPC, 2);
-	check_old_stays(&no_unlinkat, EROFS, 2);
-	check_old_stays(&no_fsync, EIO, 3);
-	/* The last one comes after the rename. */
+	static const char *const bases[][2] = { { NULL, "new" }, { "old", "new" } };
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		const char *old = bases[i][0], *new = bases[i][1];
+
+		assert_ok(save_as("bob", "sesame", old));
+		check_old_stays(old, new, &no_openat, EDQUOT, 2);
+		check_old_stays(old, new, &no_renameat, ENOSPC, 2);
+		check_old_stays(old, new, &no_unlinkat, EROFS, 3);
+		check_old_stays(old, new, &no_fsync, EIO, 3);
+	}
+	/* The last one comes after the rename: then both are new. */
 	no_fsync = (struct fault){ .skip = 3, .times = 1, .error = EIO };
-	assert_fails(PX_KERNEL, save_as("eve", "new", "base"), "not kept", "Input/output");
+	assert_fails(PX_KERNEL, save_as("bob", "sesame", "new"), "not kept", "Input/output");
+	assert_ok(load());
+	check_base("new");
+}
+
+TEST(a_disk_that_fails_leaves_the_base_path_that_was_to_go)
+{
+	assert_ok(save_as("bob", "sesame", "old"));
+	check_old_stays("old", NULL, &no_openat, EDQUOT, 1);
+	check_old_stays("old", NULL, &no_renameat, ENOSPC, 1);
+	check_old_stays("old", NULL, &no_unlinkat, EROFS, 3);
+	check_old_stays("old", NULL, &no_fsync, EIO, 2);
+}
+
+TEST(a_disk_without_hard_links_is_named)
+{
+	assert_ok(save_as("bob", "sesame", "old"));
+	no_linkat = (struct fault){ .times = 1, .error = EPERM };
+	assert_fails(PX_KERNEL, save_as("eve", "new", "new"), "not kept", "not supported");
+	check_old_stays("old", "new", &no_linkat, EMLINK, 1);
 }
 
 TEST(a_temporary_file_that_cannot_be_made_is_an_error)
@@ -591,6 +643,54 @@ TEST(a_login_that_is_forgotten_is_gone_with_its_base_path)
 	assert_false(exists(base_file()));
 	assert_ok(px_persist_forget(&any));
 	assert_false(any);
+}
+
+TEST(what_a_crash_left_behind_is_forgotten_too)
+{
+	bool any = true;
+
+	assert_int_equal(mkdir(plain, 0700), 0);
+	assert_int_equal(mkdir(encrypted, 0700), 0);
+	temp_text("credstore.encrypted/.pxenc.new", "half", 0600);
+	temp_text("credstore/.pxenc.new", "half", 0600);
+	temp_text("credstore/.pxenc.old", "older", 0600);
+	assert_ok(px_persist_forget(&any));
+	assert_false(any);
+	check_nothing_is_left();
+}
+
+/* One who wants it gone is not held up for ever; but while it waits, nothing goes. */
+TEST(a_login_that_is_just_being_kept_is_waited_for)
+{
+	px_auto(fd) int dir = -1;
+	bool any = false;
+	int64_t start;
+	pid_t pid;
+
+	assert_ok(save_as("bob", "sesame", "pwx"));
+	dir = open(plain, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(__real_flock(dir, LOCK_EX), 0);
+	pid = fork();
+	if (pid == 0) {
+		poll(NULL, 0, 300);
+		_exit(exists(login_file()) && __real_flock(dir, LOCK_UN) == 0 ? 0 : 1);
+	}
+	start = px_now_ms();
+	assert_ok(px_persist_forget(&any));
+	assert_true(any);
+	assert_in_range(px_now_ms() - start, 200, 4000);
+	assert_int_equal(waitpid(pid, &(int){ 0 }, 0), pid);
+}
+
+TEST(a_lock_that_does_not_work_keeps_no_login)
+{
+	bool any = false;
+
+	assert_ok(save());
+	no_flock = (struct fault){ .times = 2, .error = ENOLCK };
+	assert_ok(px_persist_forget(&any));
+	assert_true(any);
+	assert_false(exists(login_file()));
 }
 
 TEST(where_nothing_was_kept_there_is_nothing_to_forget)
@@ -708,8 +808,13 @@ int main(void)
 		in_world(a_store_that_cannot_be_made_or_opened_is_named),
 		in_world(a_store_that_another_has_locked_is_waited_for_until_the_deadline),
 		in_world(a_disk_that_fails_leaves_the_login_that_was_kept),
+		in_world(a_disk_that_fails_leaves_the_base_path_that_was_to_go),
+		in_world(a_disk_without_hard_links_is_named),
 		in_world(a_temporary_file_that_cannot_be_made_is_an_error),
 		in_world(a_login_that_is_forgotten_is_gone_with_its_base_path),
+		in_world(what_a_crash_left_behind_is_forgotten_too),
+		in_world(a_login_that_is_just_being_kept_is_waited_for),
+		in_world(a_lock_that_does_not_work_keeps_no_login),
 		in_world(where_nothing_was_kept_there_is_nothing_to_forget),
 		in_world(what_another_user_keeps_is_none_of_ours),
 		in_world(a_login_that_cannot_be_removed_is_an_error),

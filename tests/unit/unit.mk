@@ -441,7 +441,7 @@ tests_unit_test_persist_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_persist_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=mmap -Wl,--wrap=fsync -Wl,--wrap=flock -Wl,--wrap=openat \
 	-Wl,--wrap=renameat -Wl,--wrap=unlinkat -Wl,--wrap=poll -Wl,--wrap=geteuid \
-	-Wl,--wrap=access -Wl,--wrap=faccessat
+	-Wl,--wrap=access -Wl,--wrap=faccessat -Wl,--wrap=linkat
 tests_unit_test_persist_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_stale_SOURCES = tests/unit/test_stale.c src/volume/stale.c $(unit_support)
