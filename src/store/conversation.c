@@ -24,6 +24,15 @@ static enum px_status read_ca(struct px_store *store)
 			    &store->ca_len);
 }
 
+/* What failed may be tried again. */
+static void forget_readiness(struct px_store *store)
+{
+	free(store->ca);
+	store->ca = NULL;
+	store->ca_len = 0;
+	px_acs_cache_free(&store->cache);
+}
+
 static enum px_status get_ready(struct px_store *store)
 {
 	enum px_status st;
@@ -34,6 +43,8 @@ static enum px_status get_ready(struct px_store *store)
 	if (!st && !px_store_is_stranger(store))
 		st = px_login_prepare(store);
 	store->ready = st == PX_OK;
+	if (st)
+		forget_readiness(store);
 	return st;
 }
 

@@ -1127,6 +1127,13 @@ TEST(a_value_larger_than_a_frame_is_a_usage_error)
 	assert_int_equal(starts, 0);
 }
 
+static void answers_with_a_value(int in, int out)
+{
+	peer_begin(in);
+	peer_value(out, "value");
+	peer_end(in);
+}
+
 TEST(a_missing_ca_file_stops_before_anything_is_started)
 {
 	px_auto(store) struct px_store *store = new_store(answers_ok);
@@ -1147,6 +1154,33 @@ TEST(a_user_name_file_that_is_unfit_stops_before_anything_is_started)
 }
 
 /* Anew, because of a file that was replaced. */
+
+static size_t open_descriptors(void)
+{
+	size_t count = 0;
+	int fd;
+
+	for (fd = 0; fd < 256; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+/* Its CA and its cache, too, are read and opened anew, and what there was is gone. */
+TEST(a_store_that_was_not_ready_may_be_asked_again)
+{
+	px_auto(store) struct px_store *store = new_store(answers_with_a_value);
+	size_t before;
+
+	config.ca_cert_file = strdup(temp_text("ca", "PEM\n", 0644));
+	assert_int_equal(chmod(config.password_file, 0644), 0);
+	before = open_descriptors();
+	assert_fails(PX_USAGE, get(store), "chmod");
+	assert_fails(PX_USAGE, get(store), "chmod");
+	assert_int_equal(open_descriptors(), before);
+	assert_int_equal(starts, 0);
+	assert_int_equal(chmod(config.password_file, 0600), 0);
+	assert_ok(get(store));
+}
 
 static void asks_to_be_started_again(int in, int out)
 {
@@ -2225,6 +2259,7 @@ int main(void)
 		in_world(a_value_larger_than_a_frame_is_a_usage_error),
 		in_world(a_missing_ca_file_stops_before_anything_is_started),
 		in_world(a_user_name_file_that_is_unfit_stops_before_anything_is_started),
+		in_world(a_store_that_was_not_ready_may_be_asked_again),
 		in_world(a_helper_is_started_again_when_it_asks_for_it),
 		in_world(a_helper_that_is_started_again_may_ask_for_the_password_again),
 		in_world(a_helper_is_started_again_until_the_deadline_only),
