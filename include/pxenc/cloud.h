@@ -18,9 +18,6 @@
  */
 #define PX_CLOUD_FOLDER "credentials"
 
-/* The most that all members take together: Google's key is the longest, with some 2 KB. */
-#define PX_CLOUD_MAX 16384
-
 enum px_cloud_field {
 	PX_CLOUD_PROVIDER,
 	PX_CLOUD_S3_ACCESS_KEY,

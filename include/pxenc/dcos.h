@@ -89,7 +89,7 @@ int px_dcos_parse_list(const char *json, size_t len, struct px_secret **ret_list
 int px_dcos_parse_portworx(const char *value, size_t len, const char *path,
 			   struct px_secret **ret_member) PX_MUST_CHECK;
 
-/* A JSON object of texts alone, in members.h's form. */
+/* A JSON object of texts alone, in members.h's form. -E2BIG: it takes more than PX_MEMBERS_MAX. */
 int px_json_members(const char *json, size_t len, struct px_secret **ret_members) PX_MUST_CHECK;
 
 /* Whether an error's body is a JSON object whose description has this text. */

@@ -90,7 +90,8 @@ enum px_op {
 	PX_OP_DELETE = 4,
 	PX_OP_LIST = 5,
 	PX_OP_LOGIN = 6, /* log in, whatever ACS token there is */
-	PX_OP_PARSE = 7, /* VALUE, a JSON object of texts, into members.h's form; no network */
+	PX_OP_PARSE = 7, /* VALUE, a JSON object of texts, into members.h's form; no network. PATH
+			    is what messages call it */
 	PX_OP_S3 = 8, /* of a stranger: GET PATH with LINE…, of which the status alone counts */
 	PX_OP_LAST = PX_OP_S3,
 };

@@ -12,6 +12,10 @@
  * on. pxenc-fetch takes the JSON apart, so that pxenc, which has privileges, parses none.
  */
 
+/* The most that an object may take, and so few members that looking for one again and again costs
+ * nothing. Cloud credentials come so, of which Google's key is the longest, with some 2 KB. */
+#define PX_MEMBERS_MAX 16384
+
 /* What a member takes. */
 size_t px_members_size(const char *name, const char *value);
 

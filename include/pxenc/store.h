@@ -74,8 +74,10 @@ enum px_status px_store_list(struct px_store *store, const char *path,
 /*
  * Has pxenc-fetch take apart a JSON object of texts, wherever it came from, since no program with
  * privileges parses JSON of the network's. *ret_members (see members.h) is NULL where it is none.
+ * what: for the message that it is too large (PX_UNTRUSTED).
  */
-enum px_status px_store_parse(struct px_store *store, const struct px_secret *json,
+enum px_status px_store_parse(struct px_store *store, const char *what,
+			      const struct px_secret *json,
 			      struct px_secret **ret_members) PX_MUST_CHECK;
 
 /*

@@ -86,7 +86,7 @@ static enum px_status take_file(struct px_secret *members, enum px_cloud_field f
 
 	fd = strcmp(file, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
 				    : open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	r = fd < 0 ? -errno : px_secret_read(fd, PX_CLOUD_MAX / 2, &secret);
+	r = fd < 0 ? -errno : px_secret_read(fd, PX_MEMBERS_MAX / 2, &secret);
 	if (r == -ENOMEM)
 		return px_nomem();
 	if (r < 0)
@@ -185,7 +185,7 @@ enum px_status px_cmd_credentials_create(int argc, char **argv)
 	const char *name = NULL;
 	enum px_status st;
 
-	if (px_secret_new(PX_CLOUD_MAX, &members) < 0)
+	if (px_secret_new(PX_MEMBERS_MAX, &members) < 0)
 		return px_nomem();
 	st = parse(argc, argv, members, &name);
 	if (!st)

@@ -48,7 +48,7 @@ enum px_status px_credentials_load(struct px_session *session, const char *name,
 	if (!st)
 		st = px_store_get(session->store, full, PX_GET_RAW, &value);
 	if (!st)
-		st = px_store_parse(session->store, value, &members);
+		st = px_store_parse(session->store, full, value, &members);
 	if (st)
 		return st;
 	if (!members)
@@ -93,7 +93,7 @@ static enum px_status look_at_google(struct px_session *session, const struct px
 
 	if (px_secret_from(text, strlen(text), &json) < 0)
 		return px_nomem();
-	st = px_store_parse(session->store, json, &key);
+	st = px_store_parse(session->store, "google-json-key", json, &key);
 	if (st)
 		return st;
 	if (!key)

@@ -227,7 +227,7 @@ static int add_members(const cJSON *object, struct px_secret *members)
 		int r = value ? px_members_add(members, entry->string, value) : -EBADMSG;
 
 		if (r < 0)
-			return r;
+			return r == -ENOSPC ? -E2BIG : r;
 	}
 	return px_members_check(members);
 }
@@ -242,7 +242,7 @@ int px_json_members(const char *json, size_t len, struct px_secret **ret_members
 	if (r < 0)
 		return r;
 	/* A member loses four quotes and a colon, and gets two NULs: the members are shorter. */
-	r = px_secret_new(len, &members);
+	r = px_secret_new(len < PX_MEMBERS_MAX ? len : PX_MEMBERS_MAX, &members);
 	if (r == 0)
 		r = add_members(object, members);
 	if (r < 0)

@@ -6,6 +6,7 @@
 
 #include "pxenc/clock.h"
 #include "pxenc/dcos.h"
+#include "pxenc/members.h"
 #include "pxenc/path.h"
 #include "pxenc/s3.h"
 #include "pxenc/store.h"
@@ -304,6 +305,11 @@ static enum px_status parse_object(struct job *job)
 
 	r = px_json_members((const char *)px_secret_bytes(job->value), px_secret_len(job->value),
 			    &members);
+	if (r == -E2BIG)
+		return px_cause_set(&job->cause, PX_UNTRUSTED,
+				    "'%s' is too large: the texts in its JSON object may "
+				    "take %d bytes together",
+				    job->path, PX_MEMBERS_MAX);
 	if (r < 0 && r != -EBADMSG)
 		return px_cause_nomem(&job->cause);
 	px_secret_free(&job->value);

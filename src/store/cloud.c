@@ -118,7 +118,7 @@ static bool is_json_object(const char *text)
 {
 	size_t len = strlen(text);
 
-	return text[strspn(text, " \t\r\n")] == '{' && len <= PX_CLOUD_MAX / 2 &&
+	return text[strspn(text, " \t\r\n")] == '{' && len <= PX_MEMBERS_MAX / 2 &&
 	       px_json_is_text(text, len);
 }
 

@@ -252,10 +252,10 @@ enum px_status px_store_list(struct px_store *store, const char *path, char ***r
 	return r < 0 ? not_understood(r) : PX_OK;
 }
 
-enum px_status px_store_parse(struct px_store *store, const struct px_secret *json,
-			      struct px_secret **ret_members)
+enum px_status px_store_parse(struct px_store *store, const char *what,
+			      const struct px_secret *json, struct px_secret **ret_members)
 {
-	const struct question question = { .op = PX_OP_PARSE, .path = "", .value = json };
+	const struct question question = { .op = PX_OP_PARSE, .path = what, .value = json };
 	px_auto(secret) struct px_secret *members = NULL;
 	px_auto(frame) struct px_frame answer = { .payload = NULL };
 	enum px_status st;
@@ -264,7 +264,7 @@ enum px_status px_store_parse(struct px_store *store, const struct px_secret *js
 	st = ask(store, &question, &answer);
 	if (st)
 		return st;
-	r = px_frame_get_secret(&answer, PX_FIELD_VALUE, PX_FRAME_MAX, &members);
+	r = px_frame_get_secret(&answer, PX_FIELD_VALUE, PX_MEMBERS_MAX, &members);
 	if (r == 0)
 		r = px_members_check(members);
 	if (r < 0 && r != -ENOENT)

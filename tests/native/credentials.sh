@@ -182,6 +182,10 @@ foreign() {
     local out
     fails_with 'what is no JSON is no credentials: status 10' 10 'credentials/broken.*no JSON' pxenc credentials validate broken
     fails_with 'nor is what has a number: status 10' 10 'credentials/number' pxenc credentials validate number
+    printf '{"provider":"s3","bucket":"%020000d"}' 0 | pxenc secrets create credentials/huge --value-file -
+    fails_with 'nor is what is larger than any: status 10' 10 'credentials/huge.* is too large.*16384 bytes' \
+        pxenc credentials validate huge
+    pxenc secrets delete credentials/huge --force
     fails_with 'a member that is not known: status 10' 10 's3-new is not known' pxenc credentials exec newer -- true
     out=$(pxenc credentials list 2>/dev/null)
     check_equal 'what cannot be read does not hide the rest, and is a failure' "$?,$(grep -c '^minio' <<<"$out")" '10,1'

@@ -28,7 +28,7 @@ static struct px_secret *members_of(const char *const *pairs)
 {
 	struct px_secret *members = NULL;
 
-	assert_int_equal(px_secret_new(PX_CLOUD_MAX, &members), 0);
+	assert_int_equal(px_secret_new(PX_MEMBERS_MAX, &members), 0);
 	for (; *pairs; pairs += 2)
 		assert_int_equal(px_members_add(members, pairs[0], pairs[1]), 0);
 	return members;

@@ -10,6 +10,7 @@
 
 #include "pxenc/clock.h"
 #include "pxenc/dcos.h"
+#include "pxenc/members.h"
 #include "pxenc/s3.h"
 #include "pxenc/store.h"
 
@@ -189,6 +190,23 @@ TEST(an_object_of_anything_else_is_refused)
 	REFUSED(px_json_members, "{\"\": \"x\"}");
 	REFUSED(px_json_members, "{\"a\": \"x\", \"a\": \"y\"}");
 	REFUSED(px_json_members, "{\"a\": \"x\"");
+}
+
+TEST(an_object_that_is_larger_than_any_is_refused)
+{
+	px_auto(secret) struct px_secret *members = NULL;
+	char json[PX_MEMBERS_MAX + 16];
+	size_t len = 6 + PX_MEMBERS_MAX - 3; /* a name of one byte, and two NULs */
+
+	memset(json, 'x', sizeof(json));
+	memcpy(json, "{\"a\":\"", 6);
+	memcpy(json + len, "\"}", 2);
+	assert_int_equal(px_json_members(json, len + 2, &members), 0);
+	assert_int_equal(px_secret_len(members), PX_MEMBERS_MAX);
+	px_secret_free(&members);
+	memcpy(json + len, "x\"}", 3);
+	assert_int_equal(px_json_members(json, len + 3, &members), -E2BIG);
+	assert_null(members);
 }
 
 TEST(a_value_that_portworx_wrote_has_the_passphrase_in_a_member)
@@ -1170,7 +1188,7 @@ static struct px_frame make_frame(enum px_frame_type type, uint32_t seq)
 {
 	struct px_frame frame;
 
-	assert_int_equal(px_frame_new(type, seq, 8192, &frame), 0);
+	assert_int_equal(px_frame_new(type, seq, 32768, &frame), 0);
 	return frame;
 }
 
@@ -1557,6 +1575,20 @@ TEST(an_object_is_taken_apart_without_asking_anybody)
 	heard_nothing_more();
 }
 
+TEST(an_object_that_is_too_large_is_named)
+{
+	const struct step steps[] = { END };
+	char json[PX_MEMBERS_MAX + 9];
+
+	memset(json, 'x', sizeof(json));
+	memcpy(json, "{\"a\":\"", 6);
+	memcpy(json + sizeof(json) - 3, "\"}", 3);
+	lay_session(NULL);
+	lay_request(PX_OP_PARSE, "pwx/c", json);
+	assert_int_equal(serve(steps), EXIT_SUCCESS);
+	heard_answer(1, PX_UNTRUSTED, PX_FIELD_TEXT, "'pwx/c' is too large");
+}
+
 /* A stranger: an endpoint of S3. */
 
 static void lay_stranger(const char *url)
@@ -1828,6 +1860,7 @@ int main(void)
 		cmocka_unit_test(a_list_with_a_path_longer_than_any_is_refused),
 		cmocka_unit_test(an_object_of_texts_is_taken_apart),
 		cmocka_unit_test(an_object_of_anything_else_is_refused),
+		cmocka_unit_test(an_object_that_is_larger_than_any_is_refused),
 		cmocka_unit_test(a_value_that_portworx_wrote_has_the_passphrase_in_a_member),
 		cmocka_unit_test(any_other_value_stands_as_it_is),
 		cmocka_unit_test(a_portworx_value_with_a_nul_is_refused),
@@ -1889,6 +1922,7 @@ int main(void)
 		with_pipes(a_session_that_is_malformed_is_refused),
 		with_pipes(a_request_that_is_malformed_is_refused),
 		with_pipes(an_object_is_taken_apart_without_asking_anybody),
+		with_pipes(an_object_that_is_too_large_is_named),
 		with_pipes(an_endpoint_accepts_keys_or_says_what_is_wrong_with_them),
 		with_pipes(an_endpoint_that_cannot_be_reached_is_the_routes_failure),
 		with_pipes(of_a_stranger_nothing_is_asked_that_is_the_stores),

@@ -135,7 +135,7 @@ static struct px_secret *members_of(const char *const *pairs)
 {
 	struct px_secret *members = NULL;
 
-	assert_int_equal(px_secret_new(PX_CLOUD_MAX, &members), 0);
+	assert_int_equal(px_secret_new(PX_MEMBERS_MAX, &members), 0);
 	assert_int_equal(px_members_add(members, "provider", "s3"), 0);
 	assert_int_equal(px_members_add(members, "s3-access-key", "AKIAIOSFODNN7EXAMPLE"), 0);
 	assert_int_equal(px_members_add(members, "s3-secret-key",

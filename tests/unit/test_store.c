@@ -198,7 +198,7 @@ static struct px_frame peer_frame(enum px_frame_type type)
 {
 	struct px_frame frame;
 
-	peer_insist(px_frame_new(type, peer_seq, 4096, &frame) == 0);
+	peer_insist(px_frame_new(type, peer_seq, 32768, &frame) == 0);
 	return frame;
 }
 
@@ -1958,6 +1958,7 @@ static void parses(int in, int out)
 	frame = peer_hear(in, PX_FRAME_REQUEST);
 	peer_seq = frame.seq;
 	peer_insist(px_frame_get_number(&frame, PX_FIELD_OP, &op) == 0 && op == PX_OP_PARSE);
+	peer_insist(peer_has(&frame, PX_FIELD_PATH, "pwx/c"));
 	peer_insist(peer_has(&frame, PX_FIELD_VALUE, "{json}"));
 	if (!parsed) {
 		peer_answer(out, PX_OK, "");
@@ -1976,7 +1977,7 @@ static enum px_status parse(const char *answer, size_t len, struct px_secret **r
 
 	parsed = answer;
 	parsed_len = len;
-	return px_store_parse(store, json, ret_members);
+	return px_store_parse(store, "pwx/c", json, ret_members);
 }
 
 TEST(an_object_comes_back_as_its_members)
@@ -2001,6 +2002,20 @@ TEST(members_that_are_none_are_not_trusted)
 
 	assert_fails(PX_UNTRUSTED, parse("a\0b", 3, &members), "cannot be understood");
 	assert_fails(PX_UNTRUSTED, parse("\0b\0", 3, &members), "cannot be understood");
+	assert_null(members);
+}
+
+TEST(members_that_are_too_many_to_look_at_are_not_trusted)
+{
+	px_auto(free) char *many = calloc(1, PX_MEMBERS_MAX + 2);
+	struct px_secret *members = NULL;
+
+	memset(many, 'a', PX_MEMBERS_MAX - 2);
+	assert_ok(parse(many, PX_MEMBERS_MAX, &members));
+	px_secret_free(&members);
+	memset(many, 'a', PX_MEMBERS_MAX - 1);
+	assert_fails(PX_UNTRUSTED, parse(many, PX_MEMBERS_MAX + 1, &members),
+		     "cannot be understood");
 	assert_null(members);
 }
 
@@ -2313,6 +2328,7 @@ int main(void)
 		in_world(an_object_comes_back_as_its_members),
 		in_world(what_is_no_object_has_no_members),
 		in_world(members_that_are_none_are_not_trusted),
+		in_world(members_that_are_too_many_to_look_at_are_not_trusted),
 		in_world(a_stranger_is_handed_the_request_and_nothing_of_the_stores),
 		in_world(a_stranger_fails_in_its_own_words),
 		in_world(a_stranger_gets_no_login),
