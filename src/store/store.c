@@ -72,14 +72,19 @@ static int make_request(const struct question *question, struct px_frame *ret_fr
 	return r;
 }
 
+/* The path may come from a header that somebody else wrote, and the command is there to be pasted:
+ * what a shell would make something of stands in quotes, and what would end them in no command. */
 static enum px_status forbidden(const struct px_store *store, const struct question *question,
 				const char *text)
 {
 	const char *list = question->op == PX_OP_LIST ? "list:" : "";
 	const char *user = store->shown.uid ? store->shown.uid : "USER";
 
+	if (strchr(question->path, '\''))
+		return px_fail(PX_FORBIDDEN, "%s: DC/OS has to grant it to the user %s", text,
+			       user);
 	return px_fail(PX_FORBIDDEN,
-		       "%s: grant it: dcos security org users grant %s dcos:secrets:%s%s:/%s %s",
+		       "%s: grant it: dcos security org users grant %s 'dcos:secrets:%s%s:/%s' %s",
 		       text, user, list, store->config->store, question->path,
 		       *list ? "read" : "full");
 }

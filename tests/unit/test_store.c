@@ -758,16 +758,28 @@ TEST(forbidden_comes_with_the_grant_to_give)
 	store = failing_store(PX_FORBIDDEN, "no access (403)");
 	assert_fails(PX_FORBIDDEN, get(store),
 		     "no access (403): grant it: dcos security org users "
-		     "grant bob dcos:secrets:default:/pwx/a full");
+		     "grant bob 'dcos:secrets:default:/pwx/a' full");
 	assert_fails(PX_FORBIDDEN, px_store_list(store, "pwx", &paths),
-		     "grant bob dcos:secrets:list:default:/pwx read");
+		     "grant bob 'dcos:secrets:list:default:/pwx' read");
+}
+
+TEST(a_path_that_a_shell_would_run_stands_in_quotes_or_in_no_command)
+{
+	px_auto(store) struct px_store *store = failing_store(PX_FORBIDDEN, "no");
+	px_auto(secret) struct px_secret *value = secret("x");
+
+	assert_fails(PX_FORBIDDEN, px_store_create(store, "pwx/a;reboot|$(reboot)`reboot`", value),
+		     "USER 'dcos:secrets:default:/pwx/a;reboot|$(reboot)`reboot`' full");
+	assert_fails(PX_FORBIDDEN, px_store_create(store, "pwx/a';reboot;'", value),
+		     "no: DC/OS has to grant it to the user USER");
+	assert_null(strstr(log_line(0), "dcos security"));
 }
 
 TEST(without_a_token_the_grant_names_no_user)
 {
 	px_auto(store) struct px_store *store = failing_store(PX_FORBIDDEN, "no");
 
-	assert_fails(PX_FORBIDDEN, get(store), "users grant USER dcos:secrets");
+	assert_fails(PX_FORBIDDEN, get(store), "users grant USER 'dcos:secrets");
 }
 
 TEST(a_login_that_is_forbidden_has_no_grant)
@@ -2251,6 +2263,7 @@ int main(void)
 		in_world(a_success_without_what_was_asked_for_is_not_trusted),
 		in_world(a_failure_is_told_in_the_words_of_who_knows),
 		in_world(forbidden_comes_with_the_grant_to_give),
+		in_world(a_path_that_a_shell_would_run_stands_in_quotes_or_in_no_command),
 		in_world(without_a_token_the_grant_names_no_user),
 		in_world(a_login_that_is_forbidden_has_no_grant),
 		in_world(a_secret_that_may_be_missing_is_missed_in_silence),
