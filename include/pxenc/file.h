@@ -20,6 +20,11 @@ enum px_status px_file_read(const char *path, const char *what, size_t max, char
 enum px_status px_file_read_secret(const char *path, const char *what, size_t max,
 				   struct px_secret **ret_secret) PX_MUST_CHECK;
 
+/* The same of a file in $CREDENTIALS_DIRECTORY. The group may seem to read it: systemd lets the
+ * unit's user read root's file by an ACL, whose mask stands where the group's bits are. */
+enum px_status px_file_read_handed(const char *path, const char *what, size_t max,
+				   struct px_secret **ret_secret) PX_MUST_CHECK;
+
 /* Reads a descriptor to its end: text of at most max bytes, NUL-terminated. -E2BIG: more; -ENOMEM;
  * other errors are read's. */
 int px_read_all(int fd, size_t max, char **ret_text, size_t *ret_len) PX_MUST_CHECK;

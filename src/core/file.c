@@ -123,8 +123,8 @@ enum px_status px_file_read(const char *path, const char *what, size_t max, char
 	return r < 0 ? not_read(path, what, max, r) : PX_OK;
 }
 
-enum px_status px_file_read_secret(const char *path, const char *what, size_t max,
-				   struct px_secret **ret_secret)
+static enum px_status read_secret(const char *path, const char *what, size_t max, mode_t forbidden,
+				  struct px_secret **ret_secret)
 {
 	px_auto(secret) struct px_secret *content = NULL;
 	px_auto(fd) int fd = -1;
@@ -132,7 +132,7 @@ enum px_status px_file_read_secret(const char *path, const char *what, size_t ma
 	size_t len;
 	int r;
 
-	status = open_checked(path, what, S_IRWXG | S_IRWXO, &fd);
+	status = open_checked(path, what, forbidden, &fd);
 	if (status)
 		return status;
 	r = px_secret_read(fd, max, &content);
@@ -145,4 +145,16 @@ enum px_status px_file_read_secret(const char *path, const char *what, size_t ma
 		return px_fail(PX_USAGE, "%s '%s' is empty", what, path);
 	*ret_secret = px_steal(&content);
 	return PX_OK;
+}
+
+enum px_status px_file_read_secret(const char *path, const char *what, size_t max,
+				   struct px_secret **ret_secret)
+{
+	return read_secret(path, what, max, S_IRWXG | S_IRWXO, ret_secret);
+}
+
+enum px_status px_file_read_handed(const char *path, const char *what, size_t max,
+				   struct px_secret **ret_secret)
+{
+	return read_secret(path, what, max, S_IWGRP | S_IRWXO, ret_secret);
 }

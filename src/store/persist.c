@@ -196,7 +196,7 @@ enum px_status px_persist_load(int64_t deadline, struct px_account *ret_account)
 		return px_nomem();
 	}
 	if (handed_dir())
-		st = px_file_read_secret(file, "login", PX_ACCOUNT_MAX, &json);
+		st = px_file_read_handed(file, "login", PX_ACCOUNT_MAX, &json);
 	else
 		st = load_encrypted(file, deadline, &json);
 	return st ? st : px_account_parse(json, where, ret_account);

@@ -424,6 +424,19 @@ TEST(a_login_that_systemd_handed_over_for_others_to_read_is_refused)
 	assert_fails(PX_USAGE, load(), "login", "chmod");
 }
 
+/* As newer versions do for a unit with a user of its own. */
+TEST(a_login_that_systemd_handed_over_by_an_acl_is_taken)
+{
+	hand_over("{\"uid\":\"bob\",\"password\":\"sesame\"}\n", 0440);
+	assert_ok(load());
+	assert_int_equal(chmod(temp_path("handed/pxenc.login"), 0460), 0);
+	assert_fails(PX_USAGE, load(), "login", "chmod");
+	assert_int_equal(chmod(temp_path("handed/pxenc.login"), 0444), 0);
+	assert_fails(PX_USAGE, load(), "login", "chmod");
+	assert_int_equal(chmod(temp_path("handed/pxenc.login"), 0441), 0);
+	assert_fails(PX_USAGE, load(), "login", "chmod");
+}
+
 TEST(a_credentials_directory_without_a_login_is_not_looked_at)
 {
 	assert_ok(save());
@@ -793,6 +806,7 @@ int main(void)
 		in_world(what_systemd_hands_over_comes_first_and_is_not_decrypted),
 		in_world(the_bytes_of_a_login_are_what_its_file_holds),
 		in_world(a_login_that_systemd_handed_over_for_others_to_read_is_refused),
+		in_world(a_login_that_systemd_handed_over_by_an_acl_is_taken),
 		in_world(a_credentials_directory_without_a_login_is_not_looked_at),
 		in_world(a_login_that_does_not_decrypt_is_reported_with_what_to_do),
 		in_world(a_login_that_has_gone_meanwhile_is_reported),
