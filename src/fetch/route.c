@@ -28,6 +28,7 @@ struct endpoint {
 	const struct site *site;
 	char address[INET6_ADDRSTRLEN];
 	struct px_http *http; /* NULL until it is asked first */
+	unsigned int named;   /* the pass in which its name led to it last */
 	unsigned int pass;    /* when it was asked last */
 	int connect_ms;	      /* what it is given to connect */
 	int64_t dead_until;   /* it timed out: not before this, if there is another */
@@ -98,26 +99,63 @@ enum px_status px_route_new(const struct px_peer *peer, char *const *urls,
 	return PX_OK;
 }
 
-static bool is_known(const struct px_route *route, const struct site *site, const char *address)
+static struct endpoint *find_endpoint(struct px_route *route, const struct site *site,
+				      const char *address)
 {
 	size_t i;
 
 	for (i = 0; i < route->count; i++)
 		if (route->endpoints[i].site == site &&
 		    strcmp(route->endpoints[i].address, address) == 0)
-			return true;
-	return false;
+			return &route->endpoints[i];
+	return NULL;
 }
 
-static void add_endpoint(struct px_route *route, const struct site *site, const char *address)
+/* So many places are a site's, lest a name with many addresses shuts out the others. */
+static size_t share_of(const struct px_route *route)
 {
-	struct endpoint *endpoint = &route->endpoints[route->count];
+	size_t share = ENDPOINTS_MAX / route->site_count;
 
-	if (route->count == ENDPOINTS_MAX || is_known(route, site, address))
-		return;
-	*endpoint = (struct endpoint){ .site = site, .connect_ms = PX_CONNECT_MS };
-	memcpy(endpoint->address, address, strnlen(address, sizeof(endpoint->address) - 1));
-	route->count++;
+	return share ? share : 1;
+}
+
+/* One of the site's places: a free one, or else that of the address which its name led to longest
+ * ago. NULL: it leads to all of them now. */
+static struct endpoint *make_room(struct px_route *route, const struct site *site)
+{
+	struct endpoint *oldest = NULL;
+	size_t i, own = 0;
+
+	for (i = 0; i < route->count; i++) {
+		struct endpoint *endpoint = &route->endpoints[i];
+
+		if (endpoint->site != site)
+			continue;
+		own++;
+		if (endpoint != route->preferred && endpoint->named != route->pass &&
+		    (!oldest || endpoint->named < oldest->named))
+			oldest = endpoint;
+	}
+	if (own < share_of(route) && route->count < ENDPOINTS_MAX)
+		return &route->endpoints[route->count++];
+	if (oldest)
+		px_http_free(&oldest->http);
+	return oldest;
+}
+
+/* Its name leads there. */
+static void name_endpoint(struct px_route *route, const struct site *site, const char *address)
+{
+	struct endpoint *endpoint = find_endpoint(route, site, address);
+
+	if (!endpoint) {
+		endpoint = make_room(route, site);
+		if (!endpoint)
+			return;
+		*endpoint = (struct endpoint){ .site = site, .connect_ms = PX_CONNECT_MS };
+		memcpy(endpoint->address, address, strnlen(address, sizeof(endpoint->address) - 1));
+	}
+	endpoint->named = route->pass;
 }
 
 static void note_time(struct px_route *route, const char *stage, const char *where, int64_t us)
@@ -144,7 +182,7 @@ static void resolve(struct px_route *route, struct site *site, struct px_cause *
 	}
 	note_time(route, "resolve", site->host, px_now_us() - since);
 	for (i = 0; i < count; i++)
-		add_endpoint(route, site, addresses[i]);
+		name_endpoint(route, site, addresses[i]);
 }
 
 /* Whether there is another address than those that timed out. */

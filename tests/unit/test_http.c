@@ -705,6 +705,7 @@ TEST(an_exchange_needs_memory)
 
 static int resolve_error;
 static const char *resolve_to[8]; /* NULL-terminated */
+#define MANY 40			  /* addresses of the host "many" */
 static unsigned int resolved;
 static struct fault no_name;
 
@@ -719,19 +720,40 @@ int __real_getnameinfo(const struct sockaddr *address, socklen_t len, char *host
 int __wrap_getnameinfo(const struct sockaddr *address, socklen_t len, char *host, socklen_t hostlen,
 		       char *port, socklen_t portlen, int flags);
 
+/* What a host leads to that has another address each time, or more than there is room for. */
+static size_t addresses_of(const char *host, char (*addresses)[INET6_ADDRSTRLEN])
+{
+	size_t i;
+
+	if (strcmp(host, "rolls") == 0) {
+		snprintf(addresses[0], INET6_ADDRSTRLEN, "10.0.1.%u", resolved);
+		return 1;
+	}
+	if (strcmp(host, "many") == 0) {
+		for (i = 0; i < MANY; i++)
+			snprintf(addresses[i], INET6_ADDRSTRLEN, "10.0.2.%zu", i + 1);
+		return MANY;
+	}
+	for (i = 0; resolve_to[i]; i++)
+		snprintf(addresses[i], INET6_ADDRSTRLEN, "%s", resolve_to[i]);
+	return i;
+}
+
 /* A list of numeric addresses, joined from the real thing; a host "dead" does not resolve. */
 int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
 		       struct addrinfo **list)
 {
+	char addresses[MANY][INET6_ADDRSTRLEN];
 	struct addrinfo **tail = list;
-	size_t i;
+	size_t i, count;
 
 	resolved++;
 	if (resolve_error && strcmp(host, "live") != 0)
 		return resolve_error;
 	*list = NULL;
-	for (i = 0; resolve_to[i]; i++) {
-		assert_int_equal(__real_getaddrinfo(resolve_to[i], port, hints, tail), 0);
+	count = addresses_of(host, addresses);
+	for (i = 0; i < count; i++) {
+		assert_int_equal(__real_getaddrinfo(addresses[i], port, hints, tail), 0);
 		tail = &(*tail)->ai_next;
 	}
 	return 0;
@@ -843,7 +865,7 @@ bool __wrap_px_sandbox_is_outdated(void)
 	return shut_out;
 }
 
-/* Who was asked, in order: "10.0.0.1 10.0.0.2 ". */
+/* Who was asked, in order: "10.0.0.1 10.0.0.2 ". Of very many, the last. */
 static char asked[512];
 static struct {
 	struct px_http *http;
@@ -857,7 +879,7 @@ static int asked_timeout, asked_connect;
 /* What an address does. */
 enum conduct { ANSWERS, REFUSES, HANGS, IS_FAR, DROPS, SEALED, WAITS, MISTRUSTED };
 static struct {
-	const char *address;
+	const char *address; /* "*": any that is not named before */
 	enum conduct conduct;
 	int64_t until; /* then it answers */
 } conducts[4];
@@ -890,8 +912,9 @@ static enum conduct conduct_of(const char *address)
 	size_t i;
 
 	for (i = 0; i < 4 && conducts[i].address; i++)
-		if (strcmp(conducts[i].address, address) == 0 && clock_ms < conducts[i].until)
-			return conducts[i].conduct;
+		if (strcmp(conducts[i].address, address) == 0 ||
+		    strcmp(conducts[i].address, "*") == 0)
+			return clock_ms < conducts[i].until ? conducts[i].conduct : ANSWERS;
 	return ANSWERS;
 }
 
@@ -903,6 +926,8 @@ enum px_status __wrap_px_http_ask(struct px_http *http, const struct px_http_req
 	enum conduct conduct = conduct_of(address);
 
 	(void)request;
+	if (strlen(asked) > sizeof(asked) - 64)
+		asked[0] = '\0';
 	strcat(strcat(asked, address), " ");
 	asked_timeout = timeout_ms;
 	asked_connect = connect_ms;
@@ -1371,6 +1396,52 @@ TEST(there_is_room_for_so_many_addresses)
 		free(urls[i]);
 }
 
+static bool was_asked_last(const char *address)
+{
+	size_t len = strlen(address), all = strlen(asked);
+
+	return all > len && strncmp(asked + all - len - 1, address, len) == 0 &&
+	       (all == len + 1 || asked[all - len - 2] == ' ');
+}
+
+TEST(an_address_that_its_name_leads_to_no_more_makes_room)
+{
+	px_auto(route) struct px_route *route = new_route("https://rolls", NULL, 400000);
+
+	names_resolve_to(NULL, NULL, NULL);
+	behaves(0, "10.0.1.40", ANSWERS, -1);
+	behaves(1, "*", REFUSES, -1);
+	assert_int_equal(ask_route(route), PX_OK);
+	assert_true(was_asked_last("10.0.1.40"));
+	assert_int_equal(resolved, 40);
+}
+
+TEST(but_not_the_one_that_answered_last)
+{
+	px_auto(route) struct px_route *route = new_route("https://rolls", NULL, 400000);
+
+	names_resolve_to(NULL, NULL, NULL);
+	assert_int_equal(ask_route(route), PX_OK);
+	assert_string_equal(asked, "10.0.1.1 ");
+	behaves(0, "10.0.1.1", REFUSES, 160000);
+	behaves(1, "*", REFUSES, -1);
+	assert_int_equal(ask_route(route), PX_OK);
+	assert_true(was_asked_last("10.0.1.1"));
+	assert_true(resolved > 33);
+}
+
+TEST(a_name_with_many_addresses_does_not_shut_out_the_next_url)
+{
+	px_auto(route) struct px_route *route = new_route("https://many", "https://b", 75000);
+
+	names_resolve_to("10.0.0.1", NULL, NULL);
+	behaves(0, "10.0.0.1", ANSWERS, -1);
+	behaves(1, "*", REFUSES, -1);
+	assert_int_equal(ask_route(route), PX_OK);
+	assert_true(was_asked_last("10.0.0.1"));
+	assert_int_equal(handle_count, 16 + 1);
+}
+
 TEST(a_url_that_is_not_https_makes_no_route)
 {
 	char *urls[] = { (char[]){ "http://a" }, NULL };
@@ -1491,6 +1562,9 @@ int main(void)
 		cmocka_unit_test(one_question_does_not_take_all_the_time),
 		cmocka_unit_test(a_deadline_that_has_passed_asks_nobody),
 		cmocka_unit_test(there_is_room_for_so_many_addresses),
+		cmocka_unit_test(an_address_that_its_name_leads_to_no_more_makes_room),
+		cmocka_unit_test(but_not_the_one_that_answered_last),
+		cmocka_unit_test(a_name_with_many_addresses_does_not_shut_out_the_next_url),
 		cmocka_unit_test(a_url_that_is_not_https_makes_no_route),
 		cmocka_unit_test(a_peer_is_called_by_its_own_name),
 		cmocka_unit_test(a_route_needs_memory),
