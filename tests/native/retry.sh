@@ -114,9 +114,8 @@ check_late() {
 }
 
 end_late() {
-    [ ${#LATE[@]} = 0 ] || kill "${LATE[@]}" 2>/dev/null
+    [ ${#LATE[@]} = 0 ] || { kill "${LATE[@]}" 2>/dev/null; dcosd_stop late; }
     LATE=()
-    dcosd_stop late
 }
 
 # What cannot get better by waiting ends at once, and is asked once.
