@@ -66,10 +66,10 @@ wait_for() {
 }
 
 # console_keep FILE: what is written to the machine's console goes there (TIOCCONS, so for root in a
-# VM), until $CONSOLE_PID is ended.
+# VM), until $CONSOLE_PID is ended. Not by check, which would wait for it.
 console_keep() {
     # shellcheck disable=SC2016  # for perl
-    script -qfec 'perl -e "ioctl(STDOUT, 0x541D, 0) or die; sleep"' "$1" </dev/null >/dev/null &
+    script -qfec 'perl -e "ioctl(STDOUT, 0x541D, 0) or die; sleep"' "$1" </dev/null >/dev/null 2>&1 &
     # shellcheck disable=SC2034  # for the caller
     CONSOLE_PID=$!
     wait_for 20 bash -c 'echo is kept >/dev/console; grep "is kept" "$1"' _ "$1"
