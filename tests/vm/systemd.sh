@@ -8,6 +8,7 @@ export T_TIMEOUT=75 # the emulated machine may be slow
 # shellcheck source=../lib.sh
 . "$here/lib.sh"
 A=/dev/vdb
+SLOW='delay=4s@GET:*/slow'
 
 no_mappings() { ! compgen -G '/sys/block/dm-*' >/dev/null; }
 
@@ -21,7 +22,7 @@ setup() {
     userdel pxenc 2>/dev/null
     systemd-sysusers
     dcosd_start main 127.0.0.1:443 --user 'u:pw' --grant 'u:dcos:secrets:default:/pwx/secrets/*:full' \
-        --fault 'delay=4s@GET:*/slow'
+        --fault "$SLOW"
 }
 
 setup || exit 1
@@ -54,7 +55,7 @@ check 'a mount unit that waits says so on the console' \
 mount -t pxenc $A /mnt/b 2>"$T_DIR/by-hand" &
 by_hand=$!
 check 'a mount by hand says so where it was typed' wait_for 60 grep -q 'waiting for the store' "$T_DIR/by-hand"
-dcosd_control main faults
+dcosd_control main faults "$SLOW"
 check 'the store is back: both mount' wait_for 60 bash -c 'mountpoint -q /mnt/a && mountpoint -q /mnt/b'
 wait $by_hand
 check_equal 'the console was told once, by the unit' "$(grep -c 'waiting for' "$T_DIR/console")" 1
