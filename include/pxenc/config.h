@@ -23,6 +23,7 @@ struct px_config {
 	char *ca_cert_file;	    /* PEM; NULL: the system's store */
 	char *store;		    /* "default" */
 	char *base_path;	    /* without slashes at its ends; "" is the top level */
+	bool base_of_session;	    /* which came with a login by hand, and ends with it */
 	char *username_file;	    /* NULL: none */
 	char *password_file;	    /* NULL: none */
 	char *service_account_file; /* NULL: none; not beside the two above */

@@ -41,7 +41,6 @@ struct px_store {
 	char *uid;		    /* theirs; NULL: there are none, or they are encrypted */
 	char *owner;		    /* what their ACS token is kept under; NULL: there are none */
 	struct px_acs shown;	    /* the ACS token that pxenc-fetch has */
-	bool shown_session;	    /* and it is that of a login by hand */
 	enum px_login_state login;
 	unsigned int wants; /* how often it asked for a login, in this request */
 	char *sent_uid;	    /* whose credentials it got last */

@@ -52,18 +52,19 @@ static bool find_cached(struct px_store *store, const char *owner, struct px_acs
 	return true;
 }
 
-/* Into store->shown; false: there is none. */
+/* Into store->shown; false: there is none. Below a base path that came with a login by hand the
+ * configured user has no business. */
 static bool show_cached(struct px_store *store)
 {
 	struct px_acs acs = { .token = NULL };
-	bool session;
+	bool found = find_cached(store, PX_ACS_SESSION, &acs);
 
-	session = find_cached(store, PX_ACS_SESSION, &acs);
-	if (!session && (!store->owner || !find_cached(store, store->owner, &acs)))
+	if (!found && store->owner && !store->config->base_of_session)
+		found = find_cached(store, store->owner, &acs);
+	if (!found)
 		return false;
 	px_acs_clear(&store->shown);
 	store->shown = acs;
-	store->shown_session = session;
 	return true;
 }
 
@@ -197,6 +198,12 @@ static enum px_status log_in_as_configured(struct px_store *store)
 	enum px_status st;
 	int ms;
 
+	if (store->config->base_of_session)
+		return px_fail(
+			PX_UNAUTHENTICATED,
+			"the login by hand is over, and the base path '%s' came with it: log "
+			"in again, or run this again for what is configured",
+			store->config->base_path);
 	if (!store->owner)
 		return px_fail(PX_UNAUTHENTICATED,
 			       "the store wants a login: log in: pxenc secrets dcos login, or set "
@@ -347,7 +354,6 @@ enum px_status px_login_keep(struct px_store *store, const struct px_frame *toke
 	store->login = PX_LOGIN_DONE;
 	px_acs_clear(&store->shown);
 	store->shown = acs;
-	store->shown_session = store->hand != NULL;
 	return keep(store, &store->shown);
 }
 

@@ -339,9 +339,11 @@ enum px_status px_store_session_base(struct px_config *config)
 	st = open_cache(config, &cache, &r);
 	if (st)
 		return st;
-	if (px_acs_load(cache, PX_ACS_SESSION, &session) == 0)
+	if (px_acs_load(cache, PX_ACS_SESSION, &session) == 0) {
+		config->base_of_session = session.base_path != NULL;
 		return session.base_path ? px_config_set_base_path(config, session.base_path)
 					 : PX_OK;
+	}
 	if (px_credentials_which(config) != PX_CREDENTIALS_KEPT)
 		return PX_OK;
 	st = px_persist_base_path(&kept);

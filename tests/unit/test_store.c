@@ -1511,6 +1511,26 @@ TEST(a_login_by_hand_is_kept_as_the_session_with_its_base_path)
 	assert_ok(get_once(has_the_token));
 }
 
+static void rejects_what_it_is_shown(int in, int out)
+{
+	peer_session(in, "by-hand");
+	peer_request(in);
+	peer_plain(out, PX_FRAME_WANT_LOGIN);
+	peer_end(in);
+}
+
+/* Below it the configured user would find nothing, or leave what nobody finds again. */
+TEST(a_base_path_that_came_with_a_login_by_hand_ends_with_it)
+{
+	cache_token(bob(), "configured", NULL);
+	cache_token(PX_ACS_SESSION, "by-hand", "pwx");
+	assert_ok(px_store_session_base(&config));
+	assert_fails(PX_UNAUTHENTICATED, get_once(rejects_what_it_is_shown),
+		     "login by hand is over", "'pwx'");
+	assert_true(is_cached(bob(), "configured"));
+	assert_false(is_cached(PX_ACS_SESSION, "by-hand"));
+}
+
 TEST(a_login_by_hand_without_a_base_path_follows_the_config)
 {
 	px_auto(store) struct px_store *store = new_store(logs_in_by_hand);
@@ -2310,6 +2330,7 @@ int main(void)
 		in_world(without_a_folder_nothing_is_cached),
 		in_world(a_helper_that_ends_before_it_has_the_password_is_no_broken_pipe),
 		in_world(a_login_by_hand_is_kept_as_the_session_with_its_base_path),
+		in_world(a_base_path_that_came_with_a_login_by_hand_ends_with_it),
 		in_world(a_login_by_hand_without_a_base_path_follows_the_config),
 		in_world(a_login_by_hand_takes_no_cached_token_for_an_answer),
 		in_world(a_refused_login_by_hand_may_be_repeated_at_once),
