@@ -133,6 +133,11 @@ bool px_luks_has_slot(const struct px_luks *luks, int slot);
 unsigned int px_luks_count_slots(const struct px_luks *luks);
 int px_luks_free_slot(const struct px_luks *luks);
 
+/* The lowest free one for whoever needs one. PX_USAGE: none; device is what the volume was called.
+ */
+enum px_status px_luks_need_slot(const struct px_luks *luks, const char *device,
+				 int *ret_slot) PX_MUST_CHECK;
+
 /* The salt of a keyslot's PBKDF, by which it is told from any other that ever has its number.
  * -ENOENT: it is not there. -ENOMEM; other -errno. */
 int px_luks_slot_salt(struct px_luks *luks, int slot, char **ret_salt) PX_MUST_CHECK;

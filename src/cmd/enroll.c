@@ -212,13 +212,9 @@ static enum px_status add_keyslot(struct job *job)
 
 	if (job->slot >= 0)
 		return PX_OK;
-	slot = px_luks_free_slot(job->luks);
-	if (slot < 0)
-		return px_fail(PX_USAGE,
-			       "%s has no free keyslot: remove one with cryptsetup "
-			       "luksKillSlot",
-			       job->args->device);
-	st = px_new_key_store(&job->session, &job->key);
+	st = px_luks_need_slot(job->luks, job->args->device, &slot);
+	if (!st)
+		st = px_new_key_store(&job->session, &job->key);
 	if (!st)
 		st = px_luks_add_slot(job->luks, slot, job->volume_key, job->key.key);
 	if (!st)

@@ -44,7 +44,7 @@ bool px_find_is_lost_link(const char *what)
 	px_auto(mapping) struct px_mapping mapping = { 0 };
 
 	return strncmp(what, DEV, strlen(DEV)) == 0 && strncmp(what, MAPPER, strlen(MAPPER)) != 0 &&
-	       px_find_mapping(what, &mapping) == -ENOENT && access(what, F_OK) < 0;
+	       access(what, F_OK) < 0 && px_find_mapping(what, &mapping) == -ENOENT;
 }
 
 enum px_status px_find_volume(const char *what, struct px_mapping *ret_mapping)

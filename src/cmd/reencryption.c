@@ -75,17 +75,13 @@ static enum px_status make_second(struct px_rotation *rotation, int slot)
 
 static enum px_status prepare(struct px_rotation *rotation, bool force)
 {
-	int slot = px_luks_free_slot(rotation->luks);
-	enum px_status st;
+	enum px_status st = check_others(rotation, force);
+	int slot;
 
-	st = check_others(rotation, force);
-	if (st)
-		return st;
-	if (slot < 0)
-		return px_fail(PX_USAGE,
-			       "%s has no free keyslot: remove one with cryptsetup luksKillSlot",
-			       rotation->device);
-	st = set_token(rotation, slot, false);
+	if (!st)
+		st = px_luks_need_slot(rotation->luks, rotation->device, &slot);
+	if (!st)
+		st = set_token(rotation, slot, false);
 	if (st)
 		return st;
 	st = make_second(rotation, slot);

@@ -9,7 +9,6 @@
 
 #include "pxenc/disks.h"
 #include "pxenc/log.h"
-#include "pxenc/luks.h"
 #include "pxenc/peek.h"
 #include "pxenc/signals.h"
 #include "pxenc/strv.h"

@@ -343,14 +343,17 @@ static enum px_status rotate_one(const char *device, const void *arg)
 	return rotate(&args);
 }
 
-/* The devices of the machine are looked at once, and not once for each volume. */
+/* The devices of the machine are looked at once, and not once for each volume; but during a
+ * reencryption hours pass, and what was seen before them counts for nothing. */
 static enum px_status rotate_all(char *const *devices, struct arguments *args)
 {
 	px_auto(census) struct px_census census = { 0 };
-	enum px_status st = px_census_take(&census);
+	enum px_status st = PX_OK;
 
-	/* During a reencryption hours pass: what is looked at then is looked at anew. */
-	args->census = args->reencrypt ? NULL : &census;
+	if (!args->reencrypt) {
+		st = px_census_take(&census);
+		args->census = &census;
+	}
 	return st ? st : px_rotate_all(devices, rotate_one, args);
 }
 

@@ -238,14 +238,12 @@ static void undo(struct px_rotation *rotation, struct px_new_key *to, int slot)
 
 enum px_status px_rotation_run(struct px_rotation *rotation, struct px_new_key *to)
 {
-	int slot = px_luks_free_slot(rotation->luks);
 	enum px_status st;
+	int slot;
 
-	if (slot < 0)
-		return px_fail(PX_USAGE,
-			       "%s has no free keyslot: remove one with cryptsetup luksKillSlot",
-			       rotation->device);
-	st = intend(rotation, to, slot);
+	st = px_luks_need_slot(rotation->luks, rotation->device, &slot);
+	if (!st)
+		st = intend(rotation, to, slot);
 	if (st)
 		return st;
 	st = px_new_key_store(rotation->session, to);

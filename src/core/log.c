@@ -140,10 +140,11 @@ void px_announce(const char *fmt, ...)
 	va_start(args, fmt);
 	composed = compose(line, "warning: ", fmt, args);
 	va_end(args);
-	if (composed && log_state.console)
+	if (!composed)
+		return;
+	if (log_state.console)
 		px_console_say(line);
-	if (composed)
-		write_line(line);
+	write_line(line);
 }
 
 void px_say(const char *fmt, ...)

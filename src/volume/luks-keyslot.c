@@ -80,6 +80,15 @@ int px_luks_free_slot(const struct px_luks *luks)
 	return -1;
 }
 
+enum px_status px_luks_need_slot(const struct px_luks *luks, const char *device, int *ret_slot)
+{
+	*ret_slot = px_luks_free_slot(luks);
+	if (*ret_slot >= 0)
+		return PX_OK;
+	return px_fail(PX_USAGE, "%s has no free keyslot: remove one with cryptsetup luksKillSlot",
+		       device);
+}
+
 int px_luks_slot_salt(struct px_luks *luks, int slot, char **ret_salt)
 {
 	px_auto(json) cJSON *header = NULL;
