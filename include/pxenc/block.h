@@ -2,6 +2,8 @@
 #ifndef PXENC_BLOCK_H
 #define PXENC_BLOCK_H
 
+#include <stdio.h>
+
 #include "pxenc/cleanup.h"
 
 /* For tests: another directory in place of /sys/class/block; NULL restores it. */
@@ -13,5 +15,13 @@ void px_block_set_root(const char *root);
  * sysfs alone, so that no device can hang it. -ENOMEM, or sysfs's error.
  */
 int px_block_list(char ***ret_names) PX_MUST_CHECK;
+
+/* "/dev/NAME", to be freed, for a name below /dev. NULL: no memory. */
+static inline char *px_block_path(const char *name)
+{
+	char *path;
+
+	return asprintf(&path, "/dev/%s", name) < 0 ? NULL : path;
+}
 
 #endif

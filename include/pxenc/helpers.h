@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "pxenc/cleanup.h"
+#include "pxenc/mapping.h"
 #include "pxenc/status.h"
 
 /*
@@ -28,12 +29,13 @@ int px_helpers_clear_temporary(dev_t device) PX_MUST_CHECK;
  * then they are not left behind, but in use. A device without any is not opened. */
 int px_helpers_clear_left(dev_t device, const char *name) PX_MUST_CHECK;
 
-/* Whether a process that was killed left some suspended below a device of that name in /dev: what
- * is asked of them waits for ever. */
-bool px_helpers_are_stuck(dev_t device, const char *name);
+/* Whether a process that was killed left some suspended below this volume's mapping: what is asked
+ * of them waits for ever. Without helpers it asks nobody. */
+bool px_helpers_are_stuck(const struct px_mapping *mapping);
 
-/* Releases those that are suspended (px_dm_release): what waits there fails. The same errors. */
-int px_helpers_release(dev_t device) PX_MUST_CHECK;
+/* Releases a volume's mapping (px_dm_release); first those below it that are suspended, since what
+ * waits there would be waited for. Errors of sysfs, and of px_dm_release. */
+int px_helpers_release(const struct px_mapping *mapping) PX_MUST_CHECK;
 
 /*
  * For a volume whose header says that its volume key is being changed, before it is used. mapped:

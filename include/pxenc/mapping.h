@@ -19,6 +19,7 @@ struct px_mapping {
 	dev_t devno;	  /* of the mapping */
 	dev_t slave;	  /* of the device below (helpers left out); 0: none, or more than one */
 	char *slave_name; /* below /dev: "sdb", "cciss/c0d0"; or NULL */
+	bool helped;	  /* helpers lie between it and that device: px_mapping_helpers */
 	bool suspended;
 	bool readonly;
 	bool gone; /* LUKS, but its device was pulled out or taken from it: px_dm_release */

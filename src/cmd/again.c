@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include "again.h"
 
-#include <stdio.h>
-
+#include "pxenc/block.h"
 #include "pxenc/clock.h"
 #include "pxenc/cmd.h"
 #include "pxenc/log.h"
@@ -21,10 +20,9 @@ static enum px_status load(struct px_again *again)
 			       "the device of %s is gone: pxenc close --force %s, then attach it "
 			       "and open the volume again",
 			       mapping->name, mapping->name);
-	if (asprintf(&device, "/dev/%s", mapping->slave_name) < 0) {
-		device = NULL;
+	device = px_block_path(mapping->slave_name);
+	if (!device)
 		return px_nomem();
-	}
 	st = px_luks_load(device, &again->luks);
 	if (st || px_mapping_has_uuid(mapping, px_luks_uuid(again->luks)))
 		return st;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include "census.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "pxenc/block.h"
@@ -10,13 +9,11 @@
 
 static enum px_status see(const char *name, struct px_seen *seen)
 {
-	px_auto(free) char *device = NULL;
+	px_auto(free) char *device = px_block_path(name);
 
 	seen->name = strdup(name);
-	if (!seen->name || asprintf(&device, "/dev/%s", name) < 0) {
-		device = NULL;
+	if (!seen->name || !device)
 		return px_nomem();
-	}
 	seen->r = px_peek(device, &seen->peek);
 	return PX_OK;
 }

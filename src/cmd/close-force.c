@@ -7,7 +7,6 @@
 #include <time.h>
 
 #include "pxenc/clock.h"
-#include "pxenc/dm.h"
 #include "pxenc/helpers.h"
 #include "pxenc/log.h"
 #include "pxenc/mount.h"
@@ -76,10 +75,7 @@ enum px_status px_close_force(const struct px_mapping *mapping)
 	st = find_mounts(mapping, &mounts);
 	if (st)
 		return st;
-	/* What waits for a part that a killed reencryption left suspended would be waited for. */
-	r = mapping->slave ? px_helpers_release(mapping->slave) : 0;
-	if (r == 0)
-		r = px_dm_release(mapping->name);
+	r = px_helpers_release(mapping);
 	if (r < 0 && r != -ENOENT)
 		return failed(mapping, r);
 	if (mounts)

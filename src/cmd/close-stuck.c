@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "pxenc/block.h"
 #include "pxenc/cmd.h"
 #include "pxenc/file.h"
 #include "pxenc/helpers.h"
@@ -25,11 +26,8 @@ static bool is_ours(const struct px_mapping *mapping)
 		return true;
 	if (mapping->gone || !mapping->slave_name)
 		return false;
-	if (asprintf(&device, "/dev/%s", mapping->slave_name) < 0) {
-		device = NULL;
-		return false;
-	}
-	return px_peek(device, &peek) == 0 && *peek.secret != '\0';
+	device = px_block_path(mapping->slave_name);
+	return device && px_peek(device, &peek) == 0 && *peek.secret != '\0';
 }
 
 /* One that is to be released, in a process of its own: its disk may keep us for seconds. */
@@ -38,15 +36,9 @@ struct release {
 	struct px_worker worker;
 };
 
-/* A part of it is enough. */
-static bool is_held_below(const struct px_mapping *mapping)
-{
-	return mapping->slave_name && px_helpers_are_stuck(mapping->slave, mapping->slave_name);
-}
-
 static bool is_stuck(const struct px_mapping *mapping)
 {
-	return mapping->suspended || mapping->gone || is_held_below(mapping);
+	return mapping->suspended || mapping->gone || px_helpers_are_stuck(mapping);
 }
 
 static const char *what_ails(const struct px_mapping *mapping)
@@ -62,9 +54,6 @@ static enum px_status release(const struct px_mapping *mapping)
 		return PX_OK;
 	px_warn("%s %s: it is released, and what was not written is lost", mapping->name,
 		what_ails(mapping));
-	/* If it fails, so does what follows, and says why. */
-	if (mapping->slave && px_helpers_release(mapping->slave) < 0)
-		px_note("what lies below %s cannot be released", mapping->name);
 	return px_stale_release(mapping);
 }
 

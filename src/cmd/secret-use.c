@@ -139,14 +139,12 @@ static int peek_at(const struct search *search, const char *name, const char *de
 static int look_at(struct search *search, const char *name)
 {
 	const struct px_mapping *mapping = mapping_of(search, name);
-	px_auto(free) char *device = NULL;
+	px_auto(free) char *device = px_block_path(name);
 	struct px_peek peek;
 	int r;
 
-	if (asprintf(&device, "/dev/%s", name) < 0) {
-		device = NULL;
+	if (!device)
 		return -ENOMEM;
-	}
 	if (search->except && strcmp(device, search->except) == 0)
 		return 0;
 	r = peek_at(search, name, device, &peek);

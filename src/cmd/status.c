@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pxenc/block.h"
 #include "pxenc/cmd.h"
 #include "pxenc/driver.h"
 #include "pxenc/find.h"
@@ -52,8 +53,11 @@ static enum px_status look_at_mapping(const struct px_mapping *mapping, struct p
 	row->name = strdup(mapping->name);
 	if (!row->name || asprintf(&source, "/dev/mapper/%s", mapping->name) < 0)
 		return px_nomem();
-	if (mapping->slave_name && asprintf(&row->device, "/dev/%s", mapping->slave_name) < 0)
-		return px_nomem();
+	if (mapping->slave_name) {
+		row->device = px_block_path(mapping->slave_name);
+		if (!row->device)
+			return px_nomem();
+	}
 	row->suspended = mapping->suspended;
 	row->readonly = mapping->readonly;
 	row->gone = mapping->gone;

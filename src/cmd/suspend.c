@@ -7,6 +7,7 @@
 
 #include "again.h"
 #include "carried.h"
+#include "pxenc/block.h"
 #include "pxenc/cmd.h"
 #include "pxenc/config.h"
 #include "pxenc/dm.h"
@@ -63,10 +64,9 @@ static enum px_status check_ours(const struct px_mapping *mapping)
 
 	if (!mapping->slave_name)
 		return PX_OK;
-	if (asprintf(&device, "/dev/%s", mapping->slave_name) < 0) {
-		device = NULL;
+	device = px_block_path(mapping->slave_name);
+	if (!device)
 		return px_nomem();
-	}
 	if (px_peek(device, &peek) < 0) {
 		px_warn("the header on %s cannot be read, or is refused: %s will not resume before "
 			"it is in order",

@@ -2,8 +2,9 @@
 #include "watched.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
+
+#include "pxenc/block.h"
 
 #define REFUSALS 2 /* in a row, before a volume is suspended */
 #define UNREAD 3   /* rounds in a row, before a header is taken for broken */
@@ -43,9 +44,9 @@ static struct px_watched *add(struct px_watch *watch, const char *name)
 
 static int set_device(struct px_watched *watched, const char *slave_name)
 {
-	char *device = NULL;
+	char *device = slave_name ? px_block_path(slave_name) : NULL;
 
-	if (slave_name && asprintf(&device, "/dev/%s", slave_name) < 0)
+	if (slave_name && !device)
 		return -ENOMEM;
 	free(watched->device);
 	watched->device = device;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pxenc/block.h"
 #include "pxenc/strv.h"
 #include "sysfs.h"
 
@@ -70,12 +71,10 @@ static bool may_carry(int root, const char *name)
 
 static int add(const char *name, char ***devices)
 {
-	px_auto(free) char *path = NULL;
+	px_auto(free) char *path = px_block_path(name);
 
-	if (asprintf(&path, "/dev/%s", name) < 0) {
-		path = NULL;
+	if (!path)
 		return -ENOMEM;
-	}
 	px_sysfs_to_dev(path);
 	return px_strv_add(devices, path);
 }

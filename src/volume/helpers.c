@@ -3,13 +3,12 @@
 
 #include <errno.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "pxenc/block.h"
 #include "pxenc/dm.h"
 #include "pxenc/lock.h"
 #include "pxenc/log.h"
-#include "pxenc/mapping.h"
 
 /* One lies on the other, so the upper ones go first. */
 #define FLOORS 3
@@ -73,10 +72,9 @@ int px_helpers_clear_left(dev_t device, const char *name)
 
 	if (r <= 0)
 		return r;
-	if (asprintf(&path, "/dev/%s", name) < 0) {
-		path = NULL;
+	path = px_block_path(name);
+	if (!path)
 		return -ENOMEM;
-	}
 	r = px_lock_try(path, &lock);
 	if (r == -EBUSY)
 		return 0;
@@ -97,20 +95,17 @@ static bool any_suspended(dev_t device)
 }
 
 /* Whoever is at work on it suspends them, too, each for a moment. */
-bool px_helpers_are_stuck(dev_t device, const char *name)
+bool px_helpers_are_stuck(const struct px_mapping *mapping)
 {
 	px_auto(free) char *path = NULL;
 
-	if (!any_suspended(device))
+	if (!mapping->helped || !mapping->slave_name || !any_suspended(mapping->slave))
 		return false;
-	if (asprintf(&path, "/dev/%s", name) < 0) {
-		path = NULL;
-		return false;
-	}
-	return !px_lock_is_held(path);
+	path = px_block_path(mapping->slave_name);
+	return path && !px_lock_is_held(path);
 }
 
-int px_helpers_release(dev_t device)
+static int release_suspended(dev_t device)
 {
 	struct px_mapping *list = NULL;
 	size_t count = 0;
@@ -124,6 +119,13 @@ int px_helpers_release(dev_t device)
 	}
 	px_mapping_list_free(&list, count);
 	return r;
+}
+
+int px_helpers_release(const struct px_mapping *mapping)
+{
+	int r = mapping->helped && mapping->slave ? release_suspended(mapping->slave) : 0;
+
+	return r < 0 ? r : px_dm_release(mapping->name);
 }
 
 /* Nobody is at work on it; what is left below its mapping is of one who was killed. */

@@ -84,7 +84,8 @@ struct below {
 	char *name;
 	dev_t devno; /* 0: it was pulled out */
 	bool several;
-	bool empty; /* nothing lies below, not even a helper */
+	bool empty;  /* nothing lies below, not even a helper */
+	bool helped; /* a helper does */
 };
 
 /*
@@ -145,6 +146,7 @@ static int look_below(int at, int floor, struct below *below)
 
 		below->empty = false;
 		if (floor < FLOORS && entry_is_helper(dirfd(slaves), entry->d_name)) {
+			below->helped = true;
 			helper = openat(dirfd(slaves), entry->d_name,
 					O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 			r = helper < 0 ? -errno : look_below(helper, floor + 1, below);
@@ -187,6 +189,7 @@ static int read_slave(int at, struct px_mapping *mapping)
 		px_sysfs_to_dev(below.name);
 	mapping->slave_name = below.name;
 	mapping->slave = below.devno;
+	mapping->helped = below.helped;
 	return look_whether_gone(at, &below, mapping);
 }
 

@@ -6,14 +6,14 @@
 #include <time.h>
 
 #include "pxenc/clock.h"
-#include "pxenc/dm.h"
+#include "pxenc/helpers.h"
 #include "pxenc/log.h"
 
 #define PATIENCE_SECONDS 10
 
 enum px_status px_stale_release(const struct px_mapping *mapping)
 {
-	int r = px_dm_release(mapping->name);
+	int r = px_helpers_release(mapping);
 
 	if (r == 0 || r == -ENOENT)
 		return PX_OK;

@@ -19,7 +19,9 @@ static struct {
 	size_t busy;	  /* of these, in use: the first ones */
 	size_t suspended; /* of these: the first ones */
 	int release;	  /* what the next release gives */
-	bool held;	  /* the lock, by another */
+	bool released;	  /* the volume's own mapping */
+	int release_volume;
+	bool held; /* the lock, by another */
 	unsigned int locked, lists;
 } world;
 
@@ -68,9 +70,17 @@ int px_dm_remove(const char *which)
 	return 0;
 }
 
+static char volume[] = "pxenc-x", sdb[] = "sdb";
+static struct px_mapping mapping = { .name = volume, .slave = DEVNO, .slave_name = sdb };
+
 int px_dm_release(const char *which)
 {
+	if (which == volume) {
+		world.released = true;
+		return world.release_volume;
+	}
 	assert_string_equal(which, name);
+	assert_false(world.released);
 	if (world.release == 0) {
 		world.suspended--;
 		world.helpers--;
@@ -98,6 +108,7 @@ static int start(void **state)
 	(void)state;
 	memset(&world, 0, sizeof(world));
 	temporary = false;
+	mapping.helped = true;
 	return 0;
 }
 
@@ -116,31 +127,47 @@ TEST(of_a_volume_in_use_what_is_temporary_goes_alone)
 TEST(of_those_that_are_left_the_suspended_ones_are_released)
 {
 	world.helpers = 3;
-	assert_false(px_helpers_are_stuck(DEVNO, "sdb"));
+	assert_false(px_helpers_are_stuck(&mapping));
 	world.suspended = 1;
-	assert_true(px_helpers_are_stuck(DEVNO, "sdb"));
-	assert_int_equal(px_helpers_release(DEVNO), 0);
+	assert_true(px_helpers_are_stuck(&mapping));
+	assert_int_equal(px_helpers_release(&mapping), 0);
 	assert_int_equal(world.helpers, 2);
-	assert_false(px_helpers_are_stuck(DEVNO, "sdb"));
+	assert_true(world.released);
+	assert_false(px_helpers_are_stuck(&mapping));
+}
+
+/* Of a thousand volumes hardly one has any. */
+TEST(a_mapping_without_helpers_is_released_and_none_are_looked_for)
+{
+	mapping.helped = false;
+	world.helpers = world.suspended = 1;
+	assert_false(px_helpers_are_stuck(&mapping));
+	assert_int_equal(px_helpers_release(&mapping), 0);
+	assert_true(world.released);
+	assert_int_equal(world.lists, 0);
+	world.release_volume = -ETIMEDOUT;
+	assert_int_equal(px_helpers_release(&mapping), -ETIMEDOUT);
 }
 
 TEST(those_of_another_pxenc_that_is_at_work_are_not_stuck)
 {
 	world.helpers = world.suspended = 1;
 	world.held = true;
-	assert_false(px_helpers_are_stuck(DEVNO, "sdb"));
+	assert_false(px_helpers_are_stuck(&mapping));
 }
 
 TEST(one_that_cannot_be_released_is_an_error_and_one_that_has_gone_is_none)
 {
 	world.helpers = world.suspended = 1;
 	world.release = -ETIMEDOUT;
-	assert_int_equal(px_helpers_release(DEVNO), -ETIMEDOUT);
+	assert_int_equal(px_helpers_release(&mapping), -ETIMEDOUT);
+	assert_false(world.released);
 	world.release = -ENOENT;
-	assert_int_equal(px_helpers_release(DEVNO), 0);
+	assert_int_equal(px_helpers_release(&mapping), 0);
+	assert_true(world.released);
 	world.list = -EIO;
-	assert_int_equal(px_helpers_release(DEVNO), -EIO);
-	assert_false(px_helpers_are_stuck(DEVNO, "sdb"));
+	assert_int_equal(px_helpers_release(&mapping), -EIO);
+	assert_false(px_helpers_are_stuck(&mapping));
 }
 
 TEST(a_device_without_helpers_is_not_opened)
@@ -203,6 +230,7 @@ int main(void)
 		TESTED(a_device_that_cannot_be_locked_is_an_error_and_nothing_is_removed),
 		TESTED(what_is_still_in_use_is_said),
 		TESTED(of_those_that_are_left_the_suspended_ones_are_released),
+		TESTED(a_mapping_without_helpers_is_released_and_none_are_looked_for),
 		TESTED(those_of_another_pxenc_that_is_at_work_are_not_stuck),
 		TESTED(one_that_cannot_be_released_is_an_error_and_one_that_has_gone_is_none),
 		TESTED(of_a_volume_in_use_what_is_temporary_goes_alone),

@@ -158,6 +158,7 @@ TEST(a_mapping_is_found_by_name_luks_or_not)
 
 	assert_int_equal(px_mapping_by_name("pxenc-one", &mapping), 0);
 	assert_true(px_mapping_is_luks(&mapping));
+	assert_false(mapping.helped);
 	px_mapping_clear(&mapping);
 	assert_null(mapping.name);
 	assert_int_equal(px_mapping_by_name("data", &mapping), 0);
@@ -316,6 +317,7 @@ TEST(a_mapping_above_a_helper_without_a_device_is_not_told_to_be_gone)
 	make_dir("dm-4/slaves/dm-5/slaves");
 	attribute("dm-4", "slaves/dm-5/dm/uuid", "CRYPT-SUBDEV-moving-hotzone\n");
 	assert_int_equal(px_mapping_by_name("moving", &mapping), 0);
+	assert_true(mapping.helped);
 	assert_false(mapping.gone);
 	assert_null(mapping.slave_name);
 	px_mapping_clear(&mapping);

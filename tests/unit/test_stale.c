@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "pxenc/clock.h"
-#include "pxenc/dm.h"
+#include "pxenc/helpers.h"
 #include "pxenc/stale.h"
 
 static char name[] = "pxenc-x", slave[] = "sdb";
@@ -21,9 +21,9 @@ static struct {
 	int64_t now;
 } world;
 
-int px_dm_release(const char *which)
+int px_helpers_release(const struct px_mapping *mapping)
 {
-	assert_string_equal(which, name);
+	assert_string_equal(mapping->name, name);
 	world.released++;
 	return world.release;
 }

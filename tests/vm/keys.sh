@@ -53,7 +53,7 @@ load_is_clean() {
 loads_until() {
     until [ -e "$1" ]; do load 10 && load_is_clean || return; done
 }
-# load_begin: in the background, until load_end, whose status it is. It is writing then.
+# load_begin: in the background, until load_end. It is writing then.
 load_begin() {
     rm -f "$T_DIR/enough" "$T_DIR/moved" /mnt/a/load*
     loads_until "$T_DIR/enough" &
