@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "pxenc/http.h"
 #include "pxenc/json-text.h"
+#include "pxenc/route.h"
 
 /*
  * The part of DC/OS that pxenc-fetch speaks: IAM's login and Secrets, as their specifications

@@ -94,9 +94,8 @@ int px_http_new(const struct px_peer *peer, const char *url, const char *address
 
 /*
  * Asks once, in timeout_ms, of which TCP and TLS may take connect_ms. PX_OK: an answer came, of
- * whatever code. PX_UNREACHABLE: none came, and asking
- * again or elsewhere may help. Else final: PX_UNTRUSTED, PX_USAGE (the CA), PX_NOMEM. sent is
- * set in any case.
+ * whatever code. PX_UNREACHABLE: none came, and asking again or elsewhere may help. Else final:
+ * PX_UNTRUSTED, PX_USAGE (the CA), PX_NOMEM. sent is set in any case.
  */
 enum px_status px_http_ask(struct px_http *http, const struct px_http_request *request,
 			   int connect_ms, int timeout_ms, struct px_http_answer *ret_answer,
@@ -109,51 +108,8 @@ void px_http_free(struct px_http **http);
 #define PX_CONNECT_MS 2000
 #define PX_CONNECT_MAX_MS 16000
 
-/*
- * The ways to a peer: every address of every URL, in order. Names are resolved when it is
- * their turn, and anew while we wait.
- */
-struct px_route;
-
-enum px_status px_route_new(const struct px_peer *peer, char *const *urls,
-			    const struct px_secret *ca, int64_t deadline,
-			    const struct px_listener *listener, struct px_route **ret_route,
-			    struct px_cause *cause) PX_MUST_CHECK;
-
-/*
- * Asks until an answer comes that is worth having: not 408, 429 or 5xx. The address that
- * answered last is tried first, one that timed out is left alone for a while. PX_UNREACHABLE at
- * the deadline says what was tried. *ret_lost: a question was sent whose answer never came or was
- * a failure, so it may have had its effect. It is set in any case.
- */
-enum px_status px_route_ask(struct px_route *route, const struct px_http_request *request,
-			    struct px_http_answer *ret_answer, bool *ret_lost,
-			    struct px_cause *cause) PX_MUST_CHECK;
-
-/*
- * Whether the last failure asks for a new sandbox: a name did not resolve, and this one is
- * outdated. Never after a question got lost, since that must not be forgotten.
- */
-bool px_route_is_stale(const struct px_route *route);
-
-/*
- * Whether the last failure is that the request's good_until had come. Asked once more, with a later
- * one and the same cause, the route goes on where it was.
- */
-bool px_route_has_expired(const struct px_route *route);
-
-void px_route_free(struct px_route **route);
-
-static inline void px_route_cleanup(struct px_route **route)
-{
-	px_route_free(route);
-}
-
 /* The numeric addresses of a host, in getaddrinfo's order. 0 or a getaddrinfo error. */
 int px_http_resolve(const char *host, const char *port, char (*addresses)[INET6_ADDRSTRLEN],
 		    size_t max, size_t *ret_count) PX_MUST_CHECK;
-
-/* Milliseconds to wait before the given round (from 0): doubling, bounded, with jitter. */
-int px_backoff_ms(unsigned int round, unsigned int random);
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef PXENC_S3_H
 #define PXENC_S3_H
 
-#include "pxenc/http.h"
+#include "pxenc/route.h"
 
 /*
  * The part of S3 that pxenc-fetch speaks: one GET that pxenc has signed, and what its answer says

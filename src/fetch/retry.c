@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-#include "pxenc/http.h"
+#include "pxenc/route.h"
 
 #define FIRST_MS 250U
 #define LAST_MS 4000U

@@ -64,6 +64,7 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_store \
 	tests/unit/test_turn \
 	tests/unit/test_http \
+	tests/unit/test_route \
 	tests/unit/test_dcos \
 	tests/unit/test_sandbox
 
@@ -469,10 +470,16 @@ tests_unit_test_http_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=mmap -Wl,--wrap=curl_easy_init -Wl,--wrap=curl_easy_setopt \
 	-Wl,--wrap=curl_easy_perform -Wl,--wrap=curl_easy_getinfo -Wl,--wrap=curl_slist_append \
 	-Wl,--wrap=curl_url -Wl,--wrap=curl_global_init -Wl,--wrap=getaddrinfo \
-	-Wl,--wrap=freeaddrinfo -Wl,--wrap=getnameinfo -Wl,--wrap=px_now_ms \
-	-Wl,--wrap=px_deadline_left -Wl,--wrap=nanosleep -Wl,--wrap=getrandom \
-	-Wl,--wrap=px_sandbox_is_outdated -Wl,--wrap=px_http_new -Wl,--wrap=px_http_ask
+	-Wl,--wrap=freeaddrinfo -Wl,--wrap=getnameinfo
 tests_unit_test_http_LDADD = libpxfetch.a libpxstore.a libpxcore.a $(FETCH_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_route_SOURCES = tests/unit/test_route.c $(unit_support)
+tests_unit_test_route_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_route_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=px_http_resolve -Wl,--wrap=px_http_new -Wl,--wrap=px_http_ask \
+	-Wl,--wrap=px_now_ms -Wl,--wrap=px_deadline_left -Wl,--wrap=nanosleep \
+	-Wl,--wrap=getrandom -Wl,--wrap=px_sandbox_is_outdated
+tests_unit_test_route_LDADD = libpxfetch.a libpxstore.a libpxcore.a $(FETCH_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_dcos_SOURCES = tests/unit/test_dcos.c $(unit_support)
 tests_unit_test_dcos_CPPFLAGS = $(unit_cppflags)
