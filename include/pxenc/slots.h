@@ -28,6 +28,9 @@ struct px_slots {
 	uint64_t budget;	    /* bytes that were free before the first of these began */
 };
 
+/* Whether a place of its kind is free, which asks nothing of the machine. */
+bool px_slots_is_free(const struct px_slots *slots, const struct px_cost *cost);
+
 /*
  * Takes a place, if there is one. available: bytes that are free now. One that needs more than
  * there is runs alone: it could never run otherwise, and alone it is what `open` would do.

@@ -213,7 +213,8 @@ static void start_unlocks(struct px_all *all)
 
 		if (all->workers == WORKERS_MAX)
 			return;
-		if (volume->state != PX_VOLUME_READY || waits_for_its_twin(all, volume))
+		if (volume->state != PX_VOLUME_READY || !px_slots_is_free(&all->slots, cost) ||
+		    waits_for_its_twin(all, volume))
 			continue;
 		/* What cannot be known is nothing: then one runs after another. */
 		if (cost->memory > 0 && px_memory_available(&available) < 0)

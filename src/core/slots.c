@@ -25,8 +25,6 @@ static bool fits(const struct px_slots *slots, uint64_t memory, uint64_t availab
 
 static bool take_costly(struct px_slots *slots, uint64_t memory, uint64_t available)
 {
-	if (slots->costly == slots->places)
-		return false;
 	if (slots->costly == 0)
 		slots->budget = share_of(available);
 	else if (memory > 0 && !fits(slots, memory, available))
@@ -36,12 +34,17 @@ static bool take_costly(struct px_slots *slots, uint64_t memory, uint64_t availa
 	return true;
 }
 
+bool px_slots_is_free(const struct px_slots *slots, const struct px_cost *cost)
+{
+	return (cost->cheap ? slots->cheap : slots->costly) < slots->places;
+}
+
 bool px_slots_take(struct px_slots *slots, const struct px_cost *cost, uint64_t available)
 {
+	if (!px_slots_is_free(slots, cost))
+		return false;
 	if (!cost->cheap)
 		return take_costly(slots, cost->memory, available);
-	if (slots->cheap == slots->places)
-		return false;
 	slots->cheap++;
 	return true;
 }

@@ -34,7 +34,10 @@ TEST(cheap_ones_run_on_each_processor)
 	struct px_slots slots = { .places = 2 };
 
 	assert_true(px_slots_take(&slots, &cheap, 0));
+	assert_true(px_slots_is_free(&slots, &cheap));
 	assert_true(px_slots_take(&slots, &cheap, 0));
+	assert_false(px_slots_is_free(&slots, &cheap));
+	assert_true(px_slots_is_free(&slots, &slow));
 	assert_false(px_slots_take(&slots, &cheap, 0));
 	px_slots_give(&slots, &cheap);
 	assert_true(px_slots_take(&slots, &cheap, 0));
