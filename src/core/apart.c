@@ -2,6 +2,7 @@
 #include "pxenc/apart.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -39,6 +40,17 @@ static int reap(pid_t pid)
 	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
 }
 
+/* A dead disk may hold the child for ever, and neither a lock nor who reads what we print is to
+ * wait for it. */
+static void let_go(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = 0; null >= 0 && fd <= STDERR_FILENO; fd++)
+		dup2(null, fd);
+	close_range(STDERR_FILENO + 1, ~0U, 0);
+}
+
 int px_apart(int (*work)(const void *arg), const void *arg, int64_t deadline)
 {
 	pid_t pid = fork();
@@ -46,8 +58,10 @@ int px_apart(int (*work)(const void *arg), const void *arg, int64_t deadline)
 
 	if (pid < 0)
 		return -errno;
-	if (pid == 0)
+	if (pid == 0) {
+		let_go();
 		_exit(-work(arg));
+	}
 	r = await(pid, deadline);
 	if (r == 0)
 		return reap(pid);

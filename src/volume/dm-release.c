@@ -71,12 +71,14 @@ static int remove_mapping(struct dm_task *task, uint64_t *unused)
 	return dm_task_deferred_remove(task) ? px_dm_run(task) : -EINVAL;
 }
 
+/* In a child, where libdevmapper has lost its descriptor. */
 static int release(const char *name, void *unused)
 {
 	uint64_t sectors = 0;
 	int r;
 
 	(void)unused;
+	dm_lib_release();
 	r = with_task(DM_DEVICE_STATUS, name, measure, &sectors);
 	if (r == 0 && sectors > 0)
 		r = with_task(DM_DEVICE_RELOAD, name, load_errors, &sectors);
@@ -97,6 +99,7 @@ static int release_quietly(const void *name)
 /* The table that never came to be used: the next one to resume the mapping must not get it. */
 static int forget_quietly(const void *name)
 {
+	dm_lib_release();
 	return px_dm_forget(name);
 }
 

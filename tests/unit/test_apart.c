@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include "support.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -75,22 +78,24 @@ static int end(void **state)
 	return errno != ECHILD;
 }
 
-/* What the child does, and whom it tells. */
+/* What the child does. */
 struct work {
 	int result;
-	int signal;    /* that it dies of; 0: none */
-	int go_on, to; /* a pipe whose end it waits for, and one that it writes to; -1: none */
+	int signal; /* that it dies of; 0: none */
+	bool hangs;
+	int open; /* a descriptor that it must not have; 0: none */
+	struct stat *output;
 };
 
 static int work(const void *arg)
 {
 	const struct work *work = arg;
-	char byte;
 
-	if (work->to >= 0 && write(work->to, "x", 1) != 1)
-		return -EPIPE;
-	if (work->go_on >= 0 && read(work->go_on, &byte, 1) < 0)
-		return -EPIPE;
+	if (work->open &&
+	    (fcntl(work->open, F_GETFD) != -1 || fstat(STDOUT_FILENO, work->output) < 0))
+		return -EBADF;
+	if (work->hangs)
+		pause();
 	if (work->signal)
 		raise(work->signal);
 	return work->result;
@@ -103,7 +108,7 @@ static int call(struct work what, int64_t deadline)
 
 TEST(a_function_runs_in_a_child_and_its_result_comes_back)
 {
-	struct work what = { .go_on = -1, .to = -1 };
+	struct work what = { 0 };
 
 	assert_int_equal(call(what, px_deadline_in(10)), 0);
 	what.result = -ENOENT;
@@ -114,33 +119,35 @@ TEST(a_function_runs_in_a_child_and_its_result_comes_back)
 	assert_int_equal(call(what, px_deadline_in(10)), -EHWPOISON);
 }
 
+/* Whoever waits for the end of a pipe, or for a lock, does not wait for a child that hangs. */
+TEST(the_child_has_no_descriptor_of_ours_and_prints_nothing)
+{
+	struct stat null, *output = mmap(NULL, sizeof(*output), PROT_READ | PROT_WRITE,
+					 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int ends[2];
+
+	assert_ptr_not_equal(output, MAP_FAILED);
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(call((struct work){ .open = ends[1], .output = output }, PX_FOREVER), 0);
+	assert_int_equal(stat("/dev/null", &null), 0);
+	assert_int_equal(output->st_rdev, null.st_rdev);
+	close(ends[0]);
+	close(ends[1]);
+	munmap(output, sizeof(*output));
+}
+
 TEST(a_function_that_does_not_end_is_given_up_at_the_deadline_and_killed)
 {
-	int hold[2], told[2];
-	struct work what;
-	char byte;
-
-	assert_int_equal(pipe(hold) | pipe(told), 0);
-	what = (struct work){ .go_on = hold[0], .to = told[1] };
-	assert_int_equal(call(what, px_now_ms() + 50), -ETIMEDOUT);
-	close(told[1]);
-	/* It is gone, and reaped: nobody is left who could write to the pipe. */
+	assert_int_equal(call((struct work){ .hangs = true }, px_now_ms() + 50), -ETIMEDOUT);
+	/* It is gone, and reaped. */
 	assert_int_equal(__real_waitpid(-1, NULL, WNOHANG), -1);
 	assert_int_equal(errno, ECHILD);
-	while (read(told[0], &byte, 1) > 0)
-		;
-	close(told[0]);
-	close(hold[0]);
-	close(hold[1]);
 }
 
 TEST(a_child_that_cannot_be_watched_is_killed)
 {
-	int hold[2];
-	struct work what = { .to = -1 };
+	const struct work what = { .hangs = true };
 
-	assert_int_equal(pipe(hold), 0);
-	what.go_on = hold[0];
 	no_syscall = (struct fault){ .times = 1, .error = ENOSYS };
 	assert_int_equal(call(what, PX_FOREVER), -ENOSYS);
 	no_poll = (struct fault){ .times = 1, .error = ENOMEM };
@@ -148,13 +155,11 @@ TEST(a_child_that_cannot_be_watched_is_killed)
 	/* Nor afterwards: then it is left to init. */
 	no_poll = (struct fault){ .times = 2, .error = ENOMEM };
 	assert_int_equal(call(what, PX_FOREVER), -ENOMEM);
-	close(hold[0]);
-	close(hold[1]);
 }
 
 TEST(a_child_that_was_killed_or_cannot_be_had_or_reaped_is_an_error)
 {
-	struct work what = { .go_on = -1, .to = -1, .signal = SIGKILL };
+	struct work what = { .signal = SIGKILL };
 
 	assert_int_equal(call(what, px_deadline_in(10)), -EIO);
 	no_fork = (struct fault){ .times = 1, .error = EAGAIN };
@@ -170,6 +175,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TESTED(a_function_runs_in_a_child_and_its_result_comes_back),
+		TESTED(the_child_has_no_descriptor_of_ours_and_prints_nothing),
 		TESTED(a_function_that_does_not_end_is_given_up_at_the_deadline_and_killed),
 		TESTED(a_child_that_cannot_be_watched_is_killed),
 		TESTED(a_child_that_was_killed_or_cannot_be_had_or_reaped_is_an_error),

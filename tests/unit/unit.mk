@@ -336,7 +336,8 @@ tests_unit_test_dm_release_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=dm_task_set_name -Wl,--wrap=dm_task_no_flush -Wl,--wrap=dm_task_skip_lockfs \
 	-Wl,--wrap=dm_task_deferred_remove -Wl,--wrap=dm_task_add_target -Wl,--wrap=dm_task_run \
 	-Wl,--wrap=dm_task_get_errno -Wl,--wrap=dm_task_get_info \
-	-Wl,--wrap=dm_get_next_target -Wl,--wrap=dm_task_destroy -Wl,--wrap=dm_task_update_nodes
+	-Wl,--wrap=dm_get_next_target -Wl,--wrap=dm_task_destroy \
+	-Wl,--wrap=dm_task_update_nodes -Wl,--wrap=dm_lib_release
 tests_unit_test_dm_release_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_dm_stack_SOURCES = tests/unit/test_dm_stack.c $(unit_support)
