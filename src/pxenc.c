@@ -104,7 +104,7 @@ static bool begins(const struct px_command *command, int argc, char **argv)
 }
 
 /* The commands of a group; false: there are none. */
-static bool show_group(int argc, char **argv)
+static bool show_group(FILE *to, int argc, char **argv)
 {
 	const struct px_command *command;
 	bool any = false;
@@ -112,16 +112,22 @@ static bool show_group(int argc, char **argv)
 	for (command = px_commands; command->words; command++) {
 		if (!begins(command, argc, argv))
 			continue;
-		fprintf(stderr, "%s pxenc %s %s\n", any ? "      " : "usage:", command->words,
+		fprintf(to, "%s pxenc %s %s\n", any ? "      " : "usage:", command->words,
 			command->takes);
 		any = true;
 	}
 	return any;
 }
 
+static bool is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 static enum px_status run_command(int argc, char **argv)
 {
 	const struct px_command *command;
+	bool help = is_help(argv[argc - 1]);
 	int n;
 
 	for (command = px_commands; command->words; command++) {
@@ -129,8 +135,8 @@ static enum px_status run_command(int argc, char **argv)
 		if (n)
 			return command->run(argc - n + 1, argv + n - 1);
 	}
-	if (show_group(argc, argv))
-		return PX_USAGE;
+	if (show_group(help ? stdout : stderr, argc, argv))
+		return help ? PX_OK : PX_USAGE;
 	return px_fail(PX_USAGE, "no such command: %s%s%s (pxenc --help lists them)", argv[0],
 		       argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
 }
@@ -149,7 +155,7 @@ int main(int argc, char **argv)
 		print_commands(stderr);
 		return PX_USAGE;
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+	if (is_help(argv[1])) {
 		print_commands(stdout);
 		return PX_OK;
 	}

@@ -192,6 +192,7 @@ enum px_status px_unlock_key(struct px_luks *luks, const struct px_config *confi
 	if (st)
 		return st;
 	px_note("%s: secret %s, %s", px_luks_device(luks), choice.path, choice.because);
+	px_luks_name_secret(luks, choice.path);
 	st = px_unlock_fetch(store, choice.path, ret_key);
 	if (st)
 		return st;

@@ -72,6 +72,9 @@ int px_next_option(const char *words, int argc, char **argv, const char *shorts,
 /* Says how the command is used, on standard error. PX_USAGE. */
 enum px_status px_usage(const char *words);
 
+/* Says what to do where no volume can be opened. PX_KERNEL. */
+enum px_status px_check_kernel(void) PX_MUST_CHECK;
+
 /* Asks a yes/no question on a terminal. PX_DECLINED where there is none, naming --force. */
 enum px_status px_confirm(const char *question);
 

@@ -77,6 +77,9 @@ const struct px_token *px_luks_token(const struct px_luks *luks);
 enum px_status px_luks_compare(struct px_luks *luks, const char *uuid, const char *json,
 			       size_t len) PX_MUST_CHECK;
 
+/* Which secret the key that is tried next comes from, for messages. */
+void px_luks_name_secret(struct px_luks *luks, const char *path);
+
 /*
  * Before a key is used: for a generated key the seal must be there and right, on the very header
  * that is loaded. For other keys there is nothing to check. PX_BAD_HEADER: the key opens the

@@ -19,7 +19,8 @@ static void print_usage(FILE *to, const char *words)
 {
 	const struct px_command *command = find_command(words);
 
-	fprintf(to, "usage: pxenc %s %s\n", command->words, command->takes);
+	fprintf(to, "usage: pxenc %s%s%s\n", command->words, *command->takes ? " " : "",
+		command->takes);
 }
 
 enum px_status px_usage(const char *words)

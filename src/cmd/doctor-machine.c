@@ -8,7 +8,7 @@
 #include "pxenc/account.h"
 #include "pxenc/clock.h"
 #include "pxenc/credentials.h"
-#include "pxenc/dm.h"
+#include "pxenc/cmd.h"
 #include "pxenc/log.h"
 #include "pxenc/persist.h"
 #include "pxenc/places.h"
@@ -18,14 +18,12 @@
 
 void px_doctor_check_kernel(struct px_doctor *doctor)
 {
-	if (px_dm_has_crypt(px_place_kernel()))
+	enum px_status st = px_check_kernel();
+
+	if (st == PX_OK)
 		px_doctor_ok(doctor, "kernel", "it has dm-crypt");
 	else
-		px_doctor_fail(doctor, "kernel",
-			       px_fail(PX_KERNEL,
-				       "this kernel has no dm-crypt, so no volume can be "
-				       "opened: install all of its modules, then "
-				       "modprobe dm-crypt"));
+		px_doctor_fail(doctor, "kernel", st);
 }
 
 static void show_session(struct px_doctor *doctor, const struct px_store_session *session)

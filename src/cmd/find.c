@@ -56,6 +56,12 @@ enum px_status px_find_volume(const char *what, struct px_mapping *ret_mapping)
 		return px_fail(PX_NO_VOLUME, "%s is not open: there is no mapping of it", what);
 	if (r == -ENOMEM)
 		return px_nomem();
+	if (r == -ENOTBLK)
+		return px_fail(
+			PX_NO_VOLUME,
+			"%s is not a block device: name the mapping, or the loop device that "
+			"it is attached to (losetup --associated %s)",
+			what, what);
 	if (r < 0)
 		return px_fail(PX_NO_VOLUME, "cannot look at %s: %s", what, strerror(-r));
 	if (!px_mapping_is_luks(&mapping))

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "pxenc/log.h"
+#include "pxenc/peek.h"
 #include "pxenc/resolve.h"
 #include "pxenc/seal.h"
 #include "pxenc/unfinished.h"
@@ -20,6 +21,17 @@ enum px_status px_format_forget(struct px_session *session, const char *path)
 	if (st == PX_NO_SECRET)
 		return PX_OK;
 	return st ? st : px_store_delete(session->store, path);
+}
+
+char *px_format_own_key(const char *device)
+{
+	struct px_peek peek;
+	char own[80];
+
+	if (px_peek(device, &peek) < 0 || !*peek.secret)
+		return NULL;
+	snprintf(own, sizeof(own), "volumes/%s/", peek.uuid);
+	return strncmp(peek.secret, own, strlen(own)) == 0 ? strdup(peek.secret) : NULL;
 }
 
 /*

@@ -7,6 +7,10 @@
 
 /* A key that locks nothing would lie in the store for ever. */
 
+/* The path of the key that the volume on a device has for itself alone, as its header says. Freed
+ * by the caller; NULL: there is none, or nobody can tell. */
+char *px_format_own_key(const char *device);
+
 /* Deletes what lies at a path, if anything does. */
 enum px_status px_format_forget(struct px_session *session, const char *path) PX_MUST_CHECK;
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 
 #include "format-device.h"
 #include "format-unfinished.h"
@@ -33,12 +34,15 @@ struct plan {
 	char uuid[UUID_TEXT];
 	struct px_new_key key;
 	struct px_image *image;
+	char *old_key; /* the path of that of the volume which is there now; NULL: it had none of
+			  its own */
 };
 
 static void plan_cleanup(struct plan *plan)
 {
 	px_new_key_clear(&plan->key);
 	px_image_free(&plan->image);
+	free(plan->old_key);
 }
 
 static enum px_status parse_sector_size(const char *text, unsigned int *ret_size)
@@ -205,12 +209,22 @@ static enum px_status make_filesystem(const struct arguments *args, const struct
 
 static void report(const struct arguments *args, const struct plan *plan)
 {
+	struct stat st;
+
 	printf("%s: LUKS2 volume %s, key %s (%s)\n", args->device, plan->uuid,
 	       plan->key.choice.path, plan->key.choice.because);
-	if (!args->fstype)
+	if (!args->fstype && stat(args->device, &st) == 0 && S_ISREG(st.st_mode))
+		printf("%s: no filesystem yet, and before it can be opened it must be attached "
+		       "(losetup --find --show %s)\n",
+		       args->device, args->device);
+	else if (!args->fstype)
 		printf("%s: no filesystem yet: pxenc open %s data, mkfs.ext4 /dev/mapper/data, "
 		       "pxenc close data\n",
 		       args->device, args->device);
+	if (plan->old_key)
+		printf("%s: the key of the volume that was there is left in the store: pxenc "
+		       "secrets delete %s\n",
+		       args->device, plan->old_key);
 }
 
 static void stays_marked(const struct px_target *target)
@@ -327,11 +341,15 @@ static enum px_status format(const struct arguments *args)
 	px_auto(target) struct px_target target = PX_TARGET_NONE;
 	enum px_status st;
 
-	st = px_target_take(args->device, &target);
+	st = args->fstype ? px_check_kernel() : PX_OK;
+	if (!st)
+		st = px_target_take(args->device, &target);
 	if (!st)
 		st = px_target_check(&target, args->force, true);
 	if (!st)
 		st = make_uuid(plan.uuid);
+	if (!st)
+		plan.old_key = px_format_own_key(target.path);
 	if (!st)
 		st = make_volume(args, &target, &plan);
 	if (st)

@@ -40,9 +40,9 @@ static enum px_status check_others(const struct px_rotation *rotation, bool forc
 	if (force || count <= 1)
 		return PX_OK;
 	return px_fail(PX_DECLINED,
-		       "%s has %u other keyslots (a recovery key is one), which a reencryption "
+		       "%s has %u other keyslot%s (a recovery key is one), which a reencryption "
 		       "destroys: not without --force",
-		       rotation->device, count - 1);
+		       rotation->device, count - 1, count > 2 ? "s" : "");
 }
 
 /*

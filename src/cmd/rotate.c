@@ -103,8 +103,15 @@ static enum px_status load(const struct arguments *args, struct job *job)
 	enum px_status st;
 
 	st = px_luks_load_to_rotate(job->device, &job->luks);
+	if (!st && px_luks_version(job->luks) == 1)
+		return px_fail(PX_USAGE,
+			       "%s is a LUKS1 volume, which has no place for a LUKS2 token: change "
+			       "its key with cryptsetup, or convert it first with cryptsetup "
+			       "convert --type luks2",
+			       args->device);
 	if (!st && !px_luks_token(job->luks))
-		return px_fail(PX_USAGE, "%s is not pxenc's: pxenc enroll makes it so",
+		return px_fail(PX_NO_VOLUME,
+			       "%s is not a volume of pxenc: pxenc enroll makes it one",
 			       args->device);
 	return st ? st : px_session_open(&job->session);
 }

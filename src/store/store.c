@@ -78,6 +78,7 @@ static enum px_status forbidden(const struct px_store *store, const struct quest
 				const char *text)
 {
 	const char *list = question->op == PX_OP_LIST ? "list:" : "";
+	bool reads = question->op == PX_OP_LIST || question->op == PX_OP_GET;
 	const char *user = store->shown.uid ? store->shown.uid : "USER";
 
 	if (strchr(question->path, '\''))
@@ -86,7 +87,7 @@ static enum px_status forbidden(const struct px_store *store, const struct quest
 	return px_fail(PX_FORBIDDEN,
 		       "%s: grant it: dcos security org users grant %s 'dcos:secrets:%s%s:/%s' %s",
 		       text, user, list, store->config->store, question->path,
-		       *list ? "read" : "full");
+		       reads ? "read" : "full");
 }
 
 /* The failure in pxenc-fetch's words, and what to do about it in ours. */

@@ -322,6 +322,7 @@ void px_luks_free(struct px_luks **luks)
 	px_fd_cleanup(&(*luks)->image);
 	free((*luks)->device);
 	free((*luks)->end);
+	free((*luks)->secret);
 	free(*luks);
 	*luks = NULL;
 }

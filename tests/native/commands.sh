@@ -262,7 +262,7 @@ format_refused() {
 }
 
 format_refusals() {
-    local value
+    local value said
     new_image
     format_refused 'format with a missing secret' 9 'nowhere' --secret nowhere
     for value in 'newline\n' 'nul\0byte' "$(head -c 600 /dev/zero | tr '\0' x)"; do
@@ -292,6 +292,13 @@ format_refusals() {
     pxenc format "$IMAGE" --secret first >/dev/null
     format_refused 'format over a volume' 15 'crypto_LUKS'
     check 'format --force does it' pxenc format "$IMAGE" --force --secret first
+    said=$(pxenc format "$IMAGE" --force --generate)
+    check_match 'of a file it says how to go on' "$said" "no filesystem yet.*losetup --find --show $IMAGE"
+    check_match 'the key that was the old volume'"'"'s alone is left in the store, and named' \
+        "$(pxenc format "$IMAGE" --force --secret first)" \
+        "secrets delete volumes/$(grep -oE 'volume [0-9a-f-]{36}' <<<"$said" | cut -c8-)/1"
+    PXENC_TEST_KERNEL=$T_DIR format_refused 'format --fstype on a kernel without dm-crypt' 12 'modprobe dm-crypt' \
+        --force --fstype ext4
     fails_with 'no such device: status 4' 4 'No such file' pxenc open --test "$T_DIR/nothing"
     head -c 1M /dev/urandom >"$T_DIR/random"
     fails_with 'not a LUKS volume: status 4' 4 'not a LUKS volume' pxenc open --test "$T_DIR/random"
@@ -304,6 +311,9 @@ usage() {
     check_equal 'a missing argument: status 1' $? 1
     check_match '--help lists the commands' "$(pxenc --help)" 'secrets set-cluster-key'
     check_match 'a command has its own help' "$(pxenc format --help)" 'usage: pxenc format DEVICE'
+    check_match 'and so has a group' "$(pxenc secrets dcos --help)" '^usage: pxenc secrets dcos login'
+    pxenc secrets >/dev/null 2>&1
+    check_equal 'a group alone: status 1' $? 1
     check_match '--version' "$(pxenc --version)" '^pxenc [0-9]'
 }
 
@@ -314,7 +324,7 @@ open_volumes_only() {
         # shellcheck disable=SC2086 # two words
         fails_with "$command of a name that is not open: status 4" 4 'no-such-name is not open' pxenc $command no-such-name
         # shellcheck disable=SC2086
-        fails_with "$command of a plain file: status 4" 4 'cannot look at' pxenc $command "$IMAGE"
+        fails_with "$command of a plain file: status 4" 4 'not a block device.*losetup' pxenc $command "$IMAGE"
     done
     pxenc close --force --deferred a 2>/dev/null
     check_equal 'close by force is not deferred: status 1' $? 1

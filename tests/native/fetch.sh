@@ -156,7 +156,7 @@ faults() {
     check_match 'a run that waits says so once' "$(pxenc secrets get always-503 2>&1 | grep -c 'waiting for the store')" '^1$'
     config "\"$DCOSD_URL_main\""
     fails_with '401 again and again: status 7' 7 '401' pxenc secrets get always-401
-    fails_with '403: status 8, with the grant to give' 8 "users grant u 'dcos:secrets:default:/always-403' full" pxenc secrets get always-403
+    fails_with '403: status 8, with the grant to give' 8 "users grant u 'dcos:secrets:default:/always-403' read" pxenc secrets get always-403
     fails_with '403 in JSON: status 8' 8 'grant' pxenc secrets get always-403json
     fails_with '404: status 9' 9 'always-404' pxenc secrets get always-404
     fails_with 'a truncated answer: status 10' 10 'truncated' pxenc secrets get always-truncate

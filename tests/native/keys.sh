@@ -87,6 +87,7 @@ enroll() {
     check_equal 'which the LUKS2 token names' "$(secret_of "$IMAGE")" cluster-1
 
     luks_image "$IMAGE" luks1
+    fails_with 'rotate of LUKS1 says what to do: status 1' 1 'convert' pxenc rotate "$IMAGE" --generate
     before=$(sha256sum <"$IMAGE")
     fails_with 'enroll of LUKS1 says how to mount it: status 1' 1 'secret=PATH' \
         pxenc enroll "$IMAGE" --key-file <(printf 'by hand')
@@ -184,7 +185,7 @@ rotate() {
     fails_with 'rotate of what is not there: status 4' 4 'no such device' pxenc rotate "$T_DIR/nothing"
     check_equal 'and the volume is unchanged' "$(sha256sum <"$IMAGE")" "$before"
     luks_image "$T_DIR/foreign"
-    fails_with 'rotate of a volume that is not ours: status 1' 1 'pxenc enroll' pxenc rotate "$T_DIR/foreign"
+    fails_with 'rotate of a volume that is not ours: status 4' 4 'pxenc enroll' pxenc rotate "$T_DIR/foreign"
     luks2-edit "$IMAGE" '"json_size":"12288"' '"flags":["allow-discards"],"json_size":"12288"' >/dev/null
     fails_with 'rotate of a header that was changed: status 11' 11 'seal' pxenc rotate "$IMAGE" --generate
 }

@@ -395,10 +395,15 @@ TEST(a_generated_key_opens_it_at_once_and_no_other)
 
 	assert_int_equal(px_key_generate(&other), 0);
 	assert_int_equal(px_luks_test(luks, other, true), PX_BAD_KEY);
-	assert_logged("does not open keyslot 0 of genuine");
+	assert_logged("does not open keyslot 0 of genuine", "if the secret was changed");
+	log_forget();
+	px_luks_name_secret(luks, "a");
+	px_luks_name_secret(luks, "pwx/b");
+	assert_int_equal(px_luks_test(luks, other, true), PX_BAD_KEY);
+	assert_logged("if the secret 'pwx/b' was changed");
 	log_forget();
 	assert_int_equal(px_luks_test(luks, other, false), PX_BAD_KEY);
-	assert_logged("opens no keyslot of genuine");
+	assert_logged("opens no keyslot of genuine", "if the secret 'pwx/b' was changed");
 	px_secret_free(&other);
 	px_luks_free(&luks);
 }

@@ -758,7 +758,7 @@ TEST(forbidden_comes_with_the_grant_to_give)
 	store = failing_store(PX_FORBIDDEN, "no access (403)");
 	assert_fails(PX_FORBIDDEN, get(store),
 		     "no access (403): grant it: dcos security org users "
-		     "grant bob 'dcos:secrets:default:/pwx/a' full");
+		     "grant bob 'dcos:secrets:default:/pwx/a' read");
 	assert_fails(PX_FORBIDDEN, px_store_list(store, "pwx", &paths),
 		     "grant bob 'dcos:secrets:list:default:/pwx' read");
 }

@@ -162,6 +162,12 @@ enum px_status px_helpers_settle(const char *path, dev_t device, const char *map
 	return world.settle;
 }
 
+void px_luks_name_secret(struct px_luks *luks, const char *path)
+{
+	(void)luks;
+	(void)path;
+}
+
 const char *px_luks_device(const struct px_luks *luks)
 {
 	return luks->device;
