@@ -2,7 +2,6 @@
 #include "pxenc/apart.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "pxenc/clock.h"
+#include "pxenc/quiet.h"
 
 #define GRACE_MS 1000 /* for one that was killed, to be gone */
 
@@ -40,14 +40,10 @@ static int reap(pid_t pid)
 	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
 }
 
-/* A dead disk may hold the child for ever, and neither a lock nor who reads what we print is to
- * wait for it. */
+/* Neither a lock of ours nor who reads what we print is to wait for the child. */
 static void let_go(void)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	for (int fd = 0; null >= 0 && fd <= STDERR_FILENO; fd++)
-		dup2(null, fd);
+	(void)px_quieten(STDIN_FILENO, STDERR_FILENO);
 	close_range(STDERR_FILENO + 1, ~0U, 0);
 }
 

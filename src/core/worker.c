@@ -9,6 +9,8 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "pxenc/quiet.h"
+
 /* Closes what lies above standard error, but for two of them; -1 is none. */
 static void close_others(int a, int b)
 {
@@ -25,21 +27,11 @@ static void close_others(int a, int b)
 	close_range((unsigned int)(high >= next ? high + 1 : next), ~0U, 0);
 }
 
-/* Whoever reads what the program prints must not wait for a process that a dead disk holds. */
-static int let_go_of_output(void)
-{
-	int null = open("/dev/null", O_RDWR);
-	bool fine = null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(null, STDOUT_FILENO) >= 0;
-
-	if (null > STDERR_FILENO)
-		close(null);
-	return fine ? 0 : -errno;
-}
-
 static void __attribute__((noreturn))
 run(void (*work)(void *arg, int in, int to), void *arg, int in, int to, pid_t parent)
 {
-	if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent || let_go_of_output() < 0)
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent ||
+	    px_quieten(STDIN_FILENO, STDOUT_FILENO) < 0)
 		_exit(EXIT_FAILURE);
 	close_others(in, to);
 	work(arg, in, to);
@@ -68,11 +60,7 @@ int px_worker_start(void (*work)(void *arg, int in, int to), void *arg, int in,
 
 void px_worker_be_quiet(void)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	if (null >= 0)
-		dup2(null, STDERR_FILENO);
-	px_fd_cleanup(&null);
+	(void)px_quieten(STDERR_FILENO, STDERR_FILENO);
 }
 
 /* "PID (NAME) STATE …", where the name may hold anything. */
