@@ -78,7 +78,7 @@ static enum px_status forbidden(const struct px_store *store, const struct quest
 				const char *text)
 {
 	const char *list = question->op == PX_OP_LIST ? "list:" : "";
-	bool reads = question->op == PX_OP_LIST || question->op == PX_OP_GET;
+	bool reads = *list || question->op == PX_OP_GET;
 	const char *user = store->shown.uid ? store->shown.uid : "USER";
 
 	if (strchr(question->path, '\''))

@@ -71,14 +71,12 @@ static int remove_mapping(struct dm_task *task, uint64_t *unused)
 	return dm_task_deferred_remove(task) ? px_dm_run(task) : -EINVAL;
 }
 
-/* In a child, where libdevmapper has lost its descriptor. */
 static int release(const char *name, void *unused)
 {
 	uint64_t sectors = 0;
 	int r;
 
 	(void)unused;
-	dm_lib_release();
 	r = with_task(DM_DEVICE_STATUS, name, measure, &sectors);
 	if (r == 0 && sectors > 0)
 		r = with_task(DM_DEVICE_RELOAD, name, load_errors, &sectors);
@@ -91,8 +89,10 @@ static int release(const char *name, void *unused)
 	return r;
 }
 
+/* These two are run in a child, where libdevmapper has lost its descriptor. */
 static int release_quietly(const void *name)
 {
+	dm_lib_release();
 	return px_dm_quietly(release, name, NULL);
 }
 

@@ -28,24 +28,23 @@ enum px_status px_luks_find_slot(const struct px_luks *luks, bool named, int *re
 void px_luks_name_secret(struct px_luks *luks, const char *path)
 {
 	free(luks->secret);
-	luks->secret = strdup(path);
+	if (asprintf(&luks->secret, "the secret '%s'", path) < 0)
+		luks->secret = NULL;
 }
 
 enum px_status px_luks_bad_key(const struct px_luks *luks, int slot)
 {
-	const char *before = luks->secret ? "the secret '" : "the secret";
-	const char *secret = luks->secret ? luks->secret : "";
-	const char *after = luks->secret ? "'" : "";
+	const char *secret = luks->secret ? luks->secret : "the secret";
 
 	if (slot == CRYPT_ANY_SLOT)
 		return px_fail(PX_BAD_KEY,
-			       "the key opens no keyslot of %s: see if %s%s%s was changed, or name "
+			       "the key opens no keyslot of %s: see if %s was changed, or name "
 			       "another with -o secret=PATH",
-			       luks->device, before, secret, after);
+			       luks->device, secret);
 	return px_fail(PX_BAD_KEY,
 		       "the key does not open keyslot %d of %s, which its LUKS2 token "
-		       "names: see if %s%s%s was changed",
-		       slot, luks->device, before, secret, after);
+		       "names: see if %s was changed",
+		       slot, luks->device, secret);
 }
 
 /* One argon2id needs up to 1 GiB; many at once would bring the machine down. The lock that

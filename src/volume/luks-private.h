@@ -18,7 +18,7 @@ struct px_luks {
 	struct px_header *header;
 	char *end; /* the JSON by which its reencryption's end was made up for; NULL: it was not */
 	bool parallel; /* with others that open argon2 keyslots */
-	char *secret;  /* whose value is tried, for messages; NULL: nobody said */
+	char *secret;  /* "the secret 'PATH'", whose value is tried; NULL: nobody said */
 };
 
 /* What is known of a device before libcryptsetup sees it. */
