@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "peers.h"
 #include "support.h"
 
 #include <curl/curl.h>
@@ -200,19 +201,6 @@ CURLcode __wrap_curl_global_init(long flags)
 	return fault_hits(&no_global) ? CURLE_FAILED_INIT : CURLE_OK;
 }
 
-static const struct px_peer cluster = {
-	.name = "the store",
-	.url = "cluster_url",
-	.ca = "ca_cert_file",
-	.mend = "check ca_cert_file and cluster_url",
-};
-
-static const struct px_peer stranger = { .name = "the endpoint",
-					 .url = "the endpoint",
-					 .ca = "A_FILE",
-					 .mend = "mend it",
-					 .plain = true };
-
 /* URLs. */
 
 static int split(const char *url, const char *host, const char *port)
@@ -301,14 +289,6 @@ static struct px_http *new_http(const struct px_secret *ca)
 	assert_int_equal(px_http_new(&cluster, "https://m:8443", "10.0.0.1", "8443", ca, &http), 0);
 	return http;
 }
-
-static const struct px_http_request plain_get = {
-	.method = "GET",
-	.target = "/secrets/v1/secret/default/a",
-	.accept = "*/*",
-	.answer_max = 100000,
-	.doing = "reading",
-};
 
 /* net answers 200 with a body, in chunks. */
 static void answer_with(const char *body, size_t len, size_t chunk)

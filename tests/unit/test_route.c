@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include "peers.h"
 #include "support.h"
 
 #include <netdb.h>
@@ -14,27 +15,6 @@
  * somebody sleeps or waits. */
 
 static struct fault no_getrandom, interrupted;
-
-static const struct px_peer cluster = {
-	.name = "the store",
-	.url = "cluster_url",
-	.ca = "ca_cert_file",
-	.mend = "check ca_cert_file and cluster_url",
-};
-
-static const struct px_peer stranger = { .name = "the endpoint",
-					 .url = "the endpoint",
-					 .ca = "A_FILE",
-					 .mend = "mend it",
-					 .plain = true };
-
-static const struct px_http_request plain_get = {
-	.method = "GET",
-	.target = "/secrets/v1/secret/default/a",
-	.accept = "*/*",
-	.answer_max = 100000,
-	.doing = "reading",
-};
 
 static int resolve_error;
 static const char *resolve_to[4]; /* NULL-terminated */

@@ -465,7 +465,7 @@ tests_unit_test_turn_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_turn_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) -Wl,--wrap=fcntl
 tests_unit_test_turn_LDADD = libpxstore.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
 
-tests_unit_test_http_SOURCES = tests/unit/test_http.c $(unit_support)
+tests_unit_test_http_SOURCES = tests/unit/test_http.c tests/unit/peers.h $(unit_support)
 tests_unit_test_http_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_http_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=mmap -Wl,--wrap=curl_easy_init -Wl,--wrap=curl_easy_setopt \
@@ -474,7 +474,7 @@ tests_unit_test_http_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=freeaddrinfo -Wl,--wrap=getnameinfo
 tests_unit_test_http_LDADD = libpxfetch.a libpxstore.a libpxcore.a $(FETCH_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 
-tests_unit_test_route_SOURCES = tests/unit/test_route.c $(unit_support)
+tests_unit_test_route_SOURCES = tests/unit/test_route.c tests/unit/peers.h $(unit_support)
 tests_unit_test_route_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_route_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=px_http_resolve -Wl,--wrap=px_http_new -Wl,--wrap=px_http_ask \
