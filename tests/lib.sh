@@ -55,13 +55,13 @@ fails_with() {
     fi
 }
 
-# wait_for SECONDS COMMAND…: until it succeeds.
+# wait_for SECONDS COMMAND…: until it succeeds; it is tried again after T_PAUSE seconds.
 wait_for() {
     local end=$((SECONDS + $1))
     shift
     until "$@" >/dev/null 2>&1; do
         [ "$SECONDS" -lt "$end" ] || return 1
-        sleep 0.1
+        sleep "${T_PAUSE:-0.1}"
     done
 }
 
