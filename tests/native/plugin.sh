@@ -95,7 +95,7 @@ wrong_keys() {
         "$(by_token 2>&1; echo $?)" 2
     pxenc secrets update "$SECRET" --force --generate
     fails_with 'a generated key that does not fit: no usable token, and why' 1 \
-        'pxenc: .*does not open keyslot 0.*see if the secret .*was changed' by_token
+        "pxenc: .*does not open keyslot 0.*see if the secret '$SECRET' was changed" by_token
     check 'and cryptsetup goes on to ask for a passphrase' \
         bash -c "$(declare -f with_plugin); T_DIR=$T_DIR PLUGINS=$PLUGINS; printf %s $RECOVERY |
             with_plugin cryptsetup open --test-passphrase $IMAGE"
