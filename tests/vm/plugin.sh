@@ -136,7 +136,7 @@ wrong_secrets() {
     refused 'a missing secret' 1 'pxenc: .*has no secret'
     asks 'a missing secret' 'pxenc: .*has no secret'
     pxenc secrets create "$SECRET" --generate
-    refused 'another generated key' 1 "pxenc: .*does not open keyslot 0.*see if the secret '$SECRET' was changed"
+    refused 'another generated key' 1 "pxenc: .*does not open keyslot 0.*see if the secret 'pwx/secrets/$SECRET' was changed"
     asks 'another generated key' 'pxenc: .*does not open keyslot 0'
     printf 'no such passphrase' | pxenc secrets update "$SECRET" --force --value-file -
     check_equal "another passphrase: cryptsetup's own status" \
