@@ -14,14 +14,13 @@
  * pxenc-probe DEVICE: what the udev rule needs to know of a LUKS2 volume, as properties of the
  * device. It reads the header, and does nothing else: no network, no libcryptsetup, and no change.
  * A refused header is no reason not to start the unit (which says why it refuses), unless it
- * cannot be known whether it should.
+ * cannot be known whether it should. It has no deadline but udev's: what did not answer would not
+ * open by itself, and among a thousand volumes that appear at once that may just be late. From a
+ * dead disk udev's own blkid has not come back.
  */
 
 /* systemd's own bound on the name of a unit. */
 #define UNIT_MAX 256
-
-/* udev waits for us, and the disk may be dead. */
-#define PATIENCE_SECONDS 2
 
 /* One copy of the header, checked; the caller frees. -EINVAL: none is there, -EBADMSG: torn. */
 static int read_copy(int fd, uint64_t offset, uint8_t **ret_copy, const char **ret_json,
@@ -88,7 +87,6 @@ int main(int argc, char **argv)
 	px_log_init("pxenc-probe", 0);
 	if (argc != 2 || px_mark_unit(argv[1], unit, sizeof(unit)) < 0)
 		return (int)px_fail(PX_USAGE, "usage: pxenc-probe /dev/DEVICE");
-	alarm(PATIENCE_SECONDS);
 	st = probe(argv[1], &automatic);
 	if (st)
 		return (int)st;

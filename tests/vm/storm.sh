@@ -29,13 +29,13 @@ setup() {
         username_file '"/etc/pxenc/username"' password_file '"/etc/pxenc/password"'
 }
 
-# Every 20 MiB a partition, all at once.
+# Every 20 MiB a partition, all at once: udev reads the new table when sfdisk closes the disk.
 appear() {
     local i
     {
         printf 'label: gpt\ntable-length: %d\n' $((VOLUMES + 1))
         for ((i = 0; i < VOLUMES; i++)); do echo "start=$((i * 20 + 1))MiB, size=20MiB"; done
-    } | sfdisk --quiet --no-tell-kernel --wipe-partitions never $DISK >/dev/null && blockdev --rereadpt $DISK
+    } | sfdisk --quiet --no-tell-kernel --wipe-partitions never $DISK >/dev/null
 }
 
 count() { systemctl list-units --plain --no-legend --state="$1" 'pxenc@*' | wc -l; }
