@@ -5,7 +5,7 @@
 set -u
 here=$(dirname "$0")
 T_DIR=$(mktemp -d)
-export T_TIMEOUT=75 # the emulated machine may be slow
+export T_TIMEOUT=300 # while 250 units start, who asks the store has a fraction of an emulated processor
 T_PAUSE=5           # to ask systemd about hundreds of units keeps it busy
 # shellcheck source=../lib.sh
 . "$here/lib.sh"
