@@ -112,17 +112,21 @@ dcosd_control() {
 # requests NAME PATTERN: how many lines of the server's log match.
 requests() { grep -cE -- "$2" "$T_DIR/$1.log" || true; }
 
-# types TEXT PROMPT COMMAND: the command on a terminal of its own, where the text is typed once the
+# types COMMAND [PROMPT TEXT]…: the command on a terminal of its own, where each text is typed once its
 # prompt is there. What the terminal shows is in $T_DIR/terminal.
 types() {
-    local status pid
+    local command=$1 status pid
+    shift
     mkfifo "$T_DIR/keyboard"
-    script -qefc "$3" /dev/null <"$T_DIR/keyboard" >"$T_DIR/terminal" &
+    script -qefc "$command" /dev/null <"$T_DIR/keyboard" >"$T_DIR/terminal" &
     pid=$!
     exec 9>"$T_DIR/keyboard"
-    wait_for 10 grep -q "$2" "$T_DIR/terminal"
-    sleep 0.3
-    printf '%s\n' "$1" >&9
+    while [ $# -gt 0 ]; do
+        wait_for 10 grep -q "$1" "$T_DIR/terminal"
+        sleep 0.3
+        printf '%s\n' "$2" >&9
+        shift 2
+    done
     wait $pid
     status=$?
     exec 9>&-

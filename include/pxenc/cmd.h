@@ -81,6 +81,9 @@ enum px_status px_confirm(const char *question);
 /* Asks for a secret on a terminal without echo. PX_USAGE where there is none. */
 enum px_status px_prompt_secret(const char *prompt, struct px_secret **ret_secret);
 
+/* The same, for one that is to be new: asks twice. PX_USAGE also where the two differ. */
+enum px_status px_prompt_new_secret(const char *prompt, struct px_secret **ret_secret);
+
 /* The bytes of a file, as they are; "-" is standard input. PX_USAGE: it cannot be read, or has more
  * than max bytes. */
 enum px_status px_read_value(const char *file, size_t max, struct px_secret **ret_value);

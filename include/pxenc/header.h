@@ -53,6 +53,10 @@ enum px_status px_header_check(const char *json, size_t len, uint64_t device_siz
  * key's. Used for LUKS1 and for --cipher too. */
 bool px_cipher_allowed(const char *cipher, unsigned int key_bits);
 
+/* The ciphers that may be, for a person to choose from: "a, b, c". The caller frees; NULL: no
+ * memory. */
+char *px_cipher_names(void);
+
 /* Whether a PBKDF2 has one of our hashes and a bounded cost: the rule for LUKS1 as well. */
 bool px_pbkdf2_allowed(const char *hash, uint32_t iterations);
 

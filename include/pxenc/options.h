@@ -39,8 +39,9 @@ enum px_status px_options_parse(struct px_options *options, const char *list) PX
 enum px_status px_options_set_name(struct px_options *options, const char *name) PX_MUST_CHECK;
 enum px_status px_options_set_fstype(struct px_options *options, const char *fstype) PX_MUST_CHECK;
 
-/* Seconds as a person writes them: digits only, at most a day. PX_USAGE names `what`. */
-enum px_status px_parse_seconds(const char *text, const char *what,
+/* Seconds as a person writes them: digits only, from least (of which 0 is for ever) to a day.
+ * PX_USAGE names `what`. */
+enum px_status px_parse_seconds(const char *text, const char *what, unsigned int least,
 				unsigned int *ret_seconds) PX_MUST_CHECK;
 
 void px_options_clear(struct px_options *options);

@@ -16,12 +16,15 @@ static enum px_status confirm(const char *name)
 	return px_confirm(question);
 }
 
-static enum px_status delete (const char *name) {
-	px_auto(session) struct px_session session = { 0 }; px_auto(free) char *full = NULL;
+static enum px_status delete_from_store(const char *name)
+{
+	px_auto(session) struct px_session session = { 0 };
+	px_auto(free) char *full = NULL;
 	enum px_status st;
 
 	st = px_session_open(&session);
-	if (!st) st = px_credentials_path(&session, name, &full);
+	if (!st)
+		st = px_credentials_path(&session, name, &full);
 	return st ? st : px_store_delete(session.store, full);
 }
 
@@ -45,5 +48,5 @@ enum px_status px_cmd_credentials_delete(int argc, char **argv)
 	/* Before the store's clock runs: people take their time. */
 	if (!st && !force)
 		st = confirm(argv[optind]);
-	return st ? st : delete (argv[optind]);
+	return st ? st : delete_from_store(argv[optind]);
 }

@@ -46,7 +46,12 @@ enum px_status px_credentials_load(struct px_session *session, const char *name,
 
 	st = px_credentials_path(session, name, &full);
 	if (!st)
-		st = px_store_get(session->store, full, PX_GET_RAW, &value);
+		st = px_store_get(session->store, full, PX_GET_RAW | PX_GET_MAYBE, &value);
+	if (st == PX_NO_SECRET)
+		return px_fail(st,
+			       "there are no credentials '%s': pxenc credentials list shows what "
+			       "there is",
+			       full);
 	if (!st)
 		st = px_store_parse(session->store, full, value, &members);
 	if (st)

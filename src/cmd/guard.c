@@ -378,13 +378,11 @@ enum px_status px_cmd_guard(int argc, char **argv)
 	int c;
 
 	while ((c = px_next_option("guard", argc, argv, "", longs)) != -1) {
-		st = c == 'i' ? px_parse_seconds(optarg, "--interval", &interval) : PX_USAGE;
+		st = c == 'i' ? px_parse_seconds(optarg, "--interval", 1, &interval) : PX_USAGE;
 		if (st)
 			return st;
 	}
 	if (argc != optind)
 		return px_usage("guard");
-	if (interval == 0)
-		return px_fail(PX_USAGE, "--interval wants at least one second");
 	stand_guard(interval);
 }

@@ -59,13 +59,19 @@ static enum px_status take_option(struct arguments *args, int c)
 }
 
 /* A user and at most one way to give the password, or a service account. */
-static bool is_complete(const struct arguments *args)
+static enum px_status check_complete(const struct arguments *args)
 {
 	bool has_password = args->account.password != NULL;
 
-	if (args->service_account)
-		return !args->username && !has_password && !args->from_stdin;
-	return args->username && *args->username && !(has_password && args->from_stdin);
+	if (args->service_account && (args->username || has_password || args->from_stdin))
+		return px_fail(PX_USAGE, "--service-account has a name and a key of its own: leave "
+					 "out --username, --password and --password-stdin");
+	if (!args->service_account && (!args->username || !*args->username))
+		return px_fail(PX_USAGE, "who logs in? Give --username USER or --service-account "
+					 "FILE");
+	if (has_password && args->from_stdin)
+		return px_fail(PX_USAGE, "give one of --password and --password-stdin");
+	return PX_OK;
 }
 
 static enum px_status parse(int argc, char **argv, struct arguments *args)
@@ -86,7 +92,7 @@ static enum px_status parse(int argc, char **argv, struct arguments *args)
 		if (st)
 			return st;
 	}
-	return argc == optind && is_complete(args) ? PX_OK : px_usage("secrets dcos login");
+	return argc == optind ? check_complete(args) : px_usage("secrets dcos login");
 }
 
 /* A password file's newline at the end is not part of the password. */

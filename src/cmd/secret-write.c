@@ -76,7 +76,7 @@ static enum px_status get_value(struct arguments *args)
 	if (args->generate && px_key_generate(&args->value) < 0)
 		return px_fail(PX_NOMEM, "cannot make a key: %s", strerror(errno));
 	if (!args->value)
-		return px_prompt_secret("value", &args->value);
+		return px_prompt_new_secret("value", &args->value);
 	if (!px_secret_len(args->value))
 		return px_fail(PX_USAGE, "the value is empty: it would be a secret that tells "
 					 "nothing");

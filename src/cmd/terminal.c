@@ -69,3 +69,24 @@ enum px_status px_prompt_secret(const char *prompt, struct px_secret **ret_secre
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return st;
 }
+
+enum px_status px_prompt_new_secret(const char *prompt, struct px_secret **ret_secret)
+{
+	px_auto(secret) struct px_secret *once = NULL, *again = NULL;
+	px_auto(free) char *again_prompt = NULL;
+	enum px_status st;
+
+	if (asprintf(&again_prompt, "%s again", prompt) < 0) {
+		again_prompt = NULL;
+		return px_nomem();
+	}
+	st = px_prompt_secret(prompt, &once);
+	if (!st)
+		st = px_prompt_secret(again_prompt, &again);
+	if (st)
+		return st;
+	if (!px_secret_equal(once, again))
+		return px_fail(PX_USAGE, "the two do not match: nothing was changed");
+	*ret_secret = px_steal(&once);
+	return PX_OK;
+}

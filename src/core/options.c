@@ -33,16 +33,17 @@ static bool is_not_ours(const char *option)
 	return false;
 }
 
-enum px_status px_parse_seconds(const char *text, const char *what, unsigned int *ret_seconds)
+enum px_status px_parse_seconds(const char *text, const char *what, unsigned int least,
+				unsigned int *ret_seconds)
 {
 	unsigned int seconds = 0;
 	const char *p;
 
 	for (p = text; *p >= '0' && *p <= '9' && seconds <= DAY_SECONDS; p++)
 		seconds = seconds * 10 + (unsigned int)(*p - '0');
-	if (p == text || *p || seconds > DAY_SECONDS)
-		return px_fail(PX_USAGE, "%s wants seconds from 0 (for ever) to %d, not '%s'", what,
-			       DAY_SECONDS, text);
+	if (p == text || *p || seconds < least || seconds > DAY_SECONDS)
+		return px_fail(PX_USAGE, "%s wants seconds from %u%s to %d, not '%s'", what, least,
+			       least ? "" : " (for ever)", DAY_SECONDS, text);
 	*ret_seconds = seconds;
 	return PX_OK;
 }
@@ -105,7 +106,7 @@ static enum px_status add_filesystem(struct px_options *options, const char *opt
 static enum px_status set_timeout(struct px_options *options, const char *value)
 {
 	options->has_timeout = true;
-	return px_parse_seconds(value, "timeout=", &options->timeout);
+	return px_parse_seconds(value, "timeout=", 0, &options->timeout);
 }
 
 /* The value of option when it starts with "key=", else NULL. */

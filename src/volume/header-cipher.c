@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
+#include <stdio.h>
 #include <string.h>
 
 #include "header-private.h"
@@ -35,4 +36,17 @@ bool px_cipher_allowed(const char *cipher, unsigned int key_bits)
 bool px_cipher_known(const char *cipher)
 {
 	return find_cipher(cipher) != NULL;
+}
+
+char *px_cipher_names(void)
+{
+	px_auto(free) char *names = NULL;
+	size_t len;
+	FILE *list = open_memstream(&names, &len);
+
+	if (!list)
+		return NULL;
+	for (size_t i = 0; i < PX_COUNT(ciphers); i++)
+		fprintf(list, "%s%s", i ? ", " : "", ciphers[i].name);
+	return fclose(list) == 0 ? px_steal(&names) : NULL;
 }

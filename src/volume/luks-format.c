@@ -22,16 +22,24 @@ static bool sector_size_fits(unsigned int sector_size, uint64_t device_size)
 	       (sector_size & (sector_size - 1)) == 0 && device_size % sector_size == 0;
 }
 
+static enum px_status no_such_cipher(const char *device, const struct px_luks_params *params)
+{
+	px_auto(free) char *names = px_cipher_names();
+
+	if (!names)
+		return px_nomem();
+	return px_fail(PX_USAGE,
+		       "%s: the cipher \"%s\" with a key of %u bits is not one of ours: %s", device,
+		       params->cipher, params->key_bits, names);
+}
+
 static enum px_status check_params(const char *device, const struct px_luks_params *params,
 				   const struct px_secret *key, const struct px_luks_start *start)
 {
 	if (!px_luks_is_uuid(params->uuid))
 		return px_fail(PX_USAGE, "%s: \"%s\" is not a uuid", device, params->uuid);
 	if (!px_cipher_allowed(params->cipher, params->key_bits))
-		return px_fail(PX_USAGE,
-			       "%s: the cipher \"%s\" with a key of %u bits is not one "
-			       "of ours",
-			       device, params->cipher, params->key_bits);
+		return no_such_cipher(device, params);
 	if (params->sector_size != 0 && !sector_size_fits(params->sector_size, start->size))
 		return px_fail(PX_USAGE, "%s: sectors of %u bytes do not fit its size", device,
 			       params->sector_size);

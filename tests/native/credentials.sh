@@ -195,7 +195,7 @@ validate() {
     check_equal 'validate' "$(pxenc credentials validate minio)" 'minio: the endpoint accepts them'
     check_equal 'validate says where nobody was asked' "$(pxenc credentials validate az)" 'az: complete; the provider was not asked'
     check 'validate google' pxenc credentials validate goo
-    fails_with 'validate of what is not there: status 9' 9 'credentials/nowhere' pxenc credentials validate nowhere
+    fails_with 'validate of what is not there: status 9' 9 'credentials/nowhere.*credentials list' pxenc credentials validate nowhere
     printf '%s' '{"provider":"s3","s3-access-key":"GOODKEY","s3-secret-key":"other","s3-endpoint":"'"$S3D_HOST_tls"'"}' |
         pxenc secrets create credentials/rotated --value-file -
     fails_with 'keys that are good no more: status 7' 7 'SignatureDoesNotMatch' pxenc credentials validate rotated
@@ -300,13 +300,14 @@ secrecy() {
 }
 
 terminal() {
-    check 'a secret key that is not given is asked for' types "$SECRET" 's3-secret-key: ' \
-        "pxenc credentials create --provider s3 --s3-access-key GOODKEY --s3-endpoint $S3D_HOST_tls typed"
+    check 'a secret key that is not given is asked for' \
+        types "pxenc credentials create --provider s3 --s3-access-key GOODKEY --s3-endpoint $S3D_HOST_tls typed" \
+        's3-secret-key: ' "$SECRET"
     check_not 'and not shown' grep -aF "$SECRET" "$T_DIR/terminal"
     check_equal 'it is the one that was typed' "$(pxenc credentials validate typed)" 'typed: the endpoint accepts them'
-    check_not 'delete asks, and takes no for an answer' types no 'type yes' 'pxenc credentials delete typed'
+    check_not 'delete asks, and takes no for an answer' types 'pxenc credentials delete typed' 'type yes' no
     check 'nothing was deleted' pxenc credentials validate typed
-    check 'and takes yes' types yes 'type yes' 'pxenc credentials delete typed'
+    check 'and takes yes' types 'pxenc credentials delete typed' 'type yes' yes
     check 'they are gone' nothing_at typed
 }
 

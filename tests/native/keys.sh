@@ -76,7 +76,7 @@ enroll() {
         pxenc enroll "$IMAGE" --key-file <(printf 'by hand')
 
     luks_image "$IMAGE"
-    check 'on a terminal it asks for the passphrase' types 'by hand' 'present passphrase' "pxenc enroll $IMAGE"
+    check 'on a terminal it asks for the passphrase' types "pxenc enroll $IMAGE" 'present passphrase' 'by hand'
     check_not 'and does not show it' grep -aF 'by hand' "$T_DIR/terminal"
     check 'the volume opens with what the store holds' pxenc open --test "$IMAGE"
 

@@ -173,10 +173,14 @@ by_hand() {
         pxenc secrets dcos login --service-account "$SERVICE"
     service_json "$T_DIR/svc.key"
     check 'and at once with the right one' pxenc secrets dcos login --service-account "$SERVICE"
-    pxenc secrets dcos login --service-account "$SERVICE" --username u 2>/dev/null
-    check_equal '--service-account with --username: status 1' $? 1
-    echo x | pxenc secrets dcos login --service-account "$SERVICE" --password-stdin 2>/dev/null
-    check_equal '--service-account with --password-stdin: status 1' $? 1
+    fails_with '--service-account with --username: status 1' 1 'leave out --username' \
+        pxenc secrets dcos login --service-account "$SERVICE" --username u
+    fails_with '--service-account with --password-stdin: status 1' 1 'leave out .*--password-stdin' \
+        pxenc secrets dcos login --service-account "$SERVICE" --password-stdin
+    check_equal 'two passwords: status 1' \
+        "$(pxenc secrets dcos login --username u --password p --password-stdin 2>&1 | tail -n 1; echo "${PIPESTATUS[0]}")" \
+        $'pxenc: give one of --password and --password-stdin\n1'
+    fails_with 'nobody who logs in: status 1' 1 'who logs in' pxenc secrets dcos login
     chmod 640 "$SERVICE"
     fails_with 'a file that others can read: status 1' 1 'chmod' pxenc secrets dcos login --service-account "$SERVICE"
     chmod 600 "$SERVICE"

@@ -222,11 +222,11 @@ TEST(a_timeout_of_0_is_for_ever_and_a_day_is_the_most)
 {
 	unsigned int seconds = 1;
 
-	assert_ok(px_parse_seconds("0", "timeout=", &seconds));
+	assert_ok(px_parse_seconds("0", "timeout=", 0, &seconds));
 	assert_int_equal(seconds, 0);
-	assert_ok(px_parse_seconds("86400", "timeout=", &seconds));
+	assert_ok(px_parse_seconds("86400", "timeout=", 0, &seconds));
 	assert_int_equal(seconds, 86400);
-	assert_ok(px_parse_seconds("0000000000000000000000000075", "timeout=", &seconds));
+	assert_ok(px_parse_seconds("0000000000000000000000000075", "timeout=", 0, &seconds));
 	assert_int_equal(seconds, 75);
 }
 
@@ -238,9 +238,22 @@ TEST(a_timeout_that_is_no_number_of_seconds_is_refused)
 	size_t i;
 
 	for (i = 0; texts[i]; i++)
-		assert_fails(PX_USAGE, px_parse_seconds(texts[i], "--timeout", &seconds),
+		assert_fails(PX_USAGE, px_parse_seconds(texts[i], "--timeout", 0, &seconds),
 			     "--timeout", "86400");
 	assert_int_equal(seconds, 7);
+}
+
+TEST(where_nothing_is_for_ever_0_seconds_are_refused_in_the_same_words)
+{
+	unsigned int seconds = 7;
+
+	assert_fails(PX_USAGE, px_parse_seconds("0", "--interval", 1, &seconds), "from 1 to 86400",
+		     "'0'");
+	assert_fails(PX_USAGE, px_parse_seconds("x", "--interval", 1, &seconds), "from 1 to 86400",
+		     "'x'");
+	assert_int_equal(seconds, 7);
+	assert_ok(px_parse_seconds("1", "--interval", 1, &seconds));
+	assert_int_equal(seconds, 1);
 }
 
 TEST(a_timeout_that_overflows_is_refused)
@@ -255,7 +268,8 @@ TEST(a_timeout_that_overflows_is_refused)
 	size_t i;
 
 	for (i = 0; texts[i]; i++)
-		assert_fails(PX_USAGE, px_parse_seconds(texts[i], "timeout=", &seconds), texts[i]);
+		assert_fails(PX_USAGE, px_parse_seconds(texts[i], "timeout=", 0, &seconds),
+			     texts[i]);
 	assert_int_equal(seconds, 7);
 	check_refused("timeout=4294967296", "4294967296");
 }
@@ -310,6 +324,7 @@ int main(void)
 		cmocka_unit_test(every_form_of_discard_reaches_mapping_and_filesystem),
 		cmocka_unit_test(a_timeout_of_0_is_for_ever_and_a_day_is_the_most),
 		cmocka_unit_test(a_timeout_that_is_no_number_of_seconds_is_refused),
+		cmocka_unit_test(where_nothing_is_for_ever_0_seconds_are_refused_in_the_same_words),
 		cmocka_unit_test(a_timeout_that_overflows_is_refused),
 		cmocka_unit_test(clearing_forgets_everything),
 		cmocka_unit_test(no_memory_is_said_once),
