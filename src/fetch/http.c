@@ -1,100 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-#include "pxenc/http.h"
+#include "http-private.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 /* A header of more bytes than this is no answer of DC/OS. */
 #define HEADER_MAX 65536
 #define BODY_START 16384
-
-struct px_http {
-	CURL *curl; /* its own pool of connections: the one to this address */
-	char *url;
-	char *where; /* "10.0.0.1:443", for messages */
-	struct curl_slist *connect_to;
-	const struct px_peer *peer;
-	const struct px_secret *ca;
-	char error[CURL_ERROR_SIZE];
-};
-
-/* One exchange, as the callbacks see it. */
-struct exchange {
-	struct px_secret *body;
-	size_t body_max;
-	size_t header_len;
-	bool oversize;
-	bool nomem;
-};
 
 int px_http_init(void)
 {
 	return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : -EIO;
 }
 
-static void url_cleanup(CURLU **url)
-{
-	curl_url_cleanup(*url);
-}
-
-static bool has_part(CURLU *url, CURLUPart part)
-{
-	char *text = NULL;
-	bool has = curl_url_get(url, part, &text, 0) == CURLUE_OK;
-
-	curl_free(text);
-	return has;
-}
-
-static int copy_part(CURLU *url, CURLUPart part, char **ret_text)
-{
-	char *text = NULL;
-	size_t len;
-
-	if (curl_url_get(url, part, &text, CURLU_DEFAULT_PORT) != CURLUE_OK)
-		return -EINVAL;
-	len = strlen(text);
-	/* An IPv6 address: getaddrinfo takes it without its brackets. */
-	if (text[0] == '[')
-		*ret_text = strndup(text + 1, len - 2);
-	else
-		*ret_text = strdup(text);
-	curl_free(text);
-	return *ret_text ? 0 : -ENOMEM;
-}
-
-static bool has_scheme(const char *url, bool plain)
-{
-	return strncmp(url, "https://", strlen("https://")) == 0 ||
-	       (plain && strncmp(url, "http://", strlen("http://")) == 0);
-}
-
-int px_http_split(const char *url, bool plain, char **ret_host, char **ret_port)
-{
-	__attribute__((cleanup(url_cleanup))) CURLU *parsed = curl_url();
-	px_auto(free) char *host = NULL;
-	int r;
-
-	if (!parsed)
-		return -ENOMEM;
-	/* Before libcurl looks: it would take HTTPS:// and a host without any scheme, too. */
-	if (!has_scheme(url, plain) || curl_url_set(parsed, CURLUPART_URL, url, 0) != CURLUE_OK ||
-	    has_part(parsed, CURLUPART_USER) || has_part(parsed, CURLUPART_PASSWORD) ||
-	    has_part(parsed, CURLUPART_QUERY) || has_part(parsed, CURLUPART_FRAGMENT))
-		return -EINVAL;
-	r = copy_part(parsed, CURLUPART_HOST, &host);
-	if (r == 0)
-		r = copy_part(parsed, CURLUPART_PORT, ret_port);
-	if (r == 0)
-		*ret_host = px_steal(&host);
-	return r;
-}
-
 /* Grows by doubling: a new secret and a copy, since realloc would leave one behind. */
-static int make_room(struct exchange *exchange, size_t len)
+static int make_room(struct px_exchange *exchange, size_t len)
 {
 	size_t used = exchange->body ? px_secret_len(exchange->body) : 0;
 	size_t capacity = exchange->body ? px_secret_capacity(exchange->body) : 0;
@@ -118,7 +39,7 @@ static int make_room(struct exchange *exchange, size_t len)
 
 static size_t take_body(char *data, size_t size, size_t count, void *arg)
 {
-	struct exchange *exchange = arg;
+	struct px_exchange *exchange = arg;
 	size_t len = size * count;
 	size_t used = exchange->body ? px_secret_len(exchange->body) : 0;
 
@@ -135,7 +56,7 @@ static size_t take_body(char *data, size_t size, size_t count, void *arg)
 
 static size_t count_header(char *data, size_t size, size_t count, void *arg)
 {
-	struct exchange *exchange = arg;
+	struct px_exchange *exchange = arg;
 
 	(void)data;
 	exchange->header_len += size * count;
@@ -254,87 +175,11 @@ int px_http_new(const struct px_peer *peer, const char *url, const char *address
 	return 0;
 }
 
-static int add_line(struct curl_slist **headers, const char *line)
+static CURLcode set_exchange(CURL *curl, struct px_exchange *exchange)
 {
-	struct curl_slist *longer = curl_slist_append(*headers, line);
+	CURLcode c = curl_easy_setopt(curl, CURLOPT_WRITEDATA, exchange);
 
-	if (!longer)
-		return -ENOMEM;
-	*headers = longer;
-	return 0;
-}
-
-static int add_header(struct curl_slist **headers, const char *name, const char *value)
-{
-	px_auto(free) char *line = NULL;
-
-	if (asprintf(&line, "%s:%s%s", name, *value ? " " : "", value) < 0) {
-		line = NULL;
-		return -ENOMEM;
-	}
-	return add_line(headers, line);
-}
-
-static int add_authorization(struct curl_slist **headers, const struct px_secret *acs)
-{
-	static const char name[] = "Authorization: token=";
-	px_auto(secret) struct px_secret *line = NULL;
-	int r;
-
-	r = px_secret_new(sizeof(name) + px_secret_len(acs), &line);
-	if (r == 0)
-		r = px_secret_append(line, name, sizeof(name) - 1);
-	if (r == 0)
-		r = px_secret_append(line, px_secret_bytes(acs), px_secret_len(acs));
-	if (r == 0)
-		r = px_secret_append(line, "", 1);
-	return r < 0 ? r : add_line(headers, (const char *)px_secret_bytes(line));
-}
-
-/* An empty Expect: libcurl would wait for "100 Continue" before a large body. */
-static int make_headers(const struct px_http_request *request, struct curl_slist **ret_headers)
-{
-	char *const *line = request->headers;
-	int r;
-
-	r = add_header(ret_headers, "Accept", request->accept);
-	if (r == 0)
-		r = add_header(ret_headers, "Expect", "");
-	if (r == 0 && request->content_type)
-		r = add_header(ret_headers, "Content-Type", request->content_type);
-	if (r == 0 && request->acs)
-		r = add_authorization(ret_headers, request->acs);
-	for (; r == 0 && line && *line; line++)
-		r = add_line(ret_headers, *line);
-	return r;
-}
-
-/* The lines hold the ACS token, or a signature. */
-static void headers_cleanup(struct curl_slist **headers)
-{
-	struct curl_slist *line;
-
-	for (line = *headers; line; line = line->next)
-		px_wipe_string(line->data);
-	curl_slist_free_all(*headers);
-}
-
-static CURLcode set_body(CURL *curl, const struct px_http_request *request)
-{
-	CURLcode c;
-
-	if (!request->content_type) {
-		c = curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
-	} else {
-		c = curl_easy_setopt(curl, CURLOPT_POST, 1L);
-		if (!c)
-			c = curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
-					     (curl_off_t)px_secret_len(request->body));
-		if (!c)
-			c = curl_easy_setopt(curl, CURLOPT_POSTFIELDS,
-					     (const char *)px_secret_bytes(request->body));
-	}
-	return c ? c : curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+	return c ? c : curl_easy_setopt(curl, CURLOPT_HEADERDATA, exchange);
 }
 
 static CURLcode set_times(CURL *curl, int connect_ms, int timeout_ms)
@@ -342,37 +187,6 @@ static CURLcode set_times(CURL *curl, int connect_ms, int timeout_ms)
 	CURLcode c = curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
 
 	return c ? c : curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
-}
-
-static CURLcode set_request(struct px_http *http, const struct px_http_request *request,
-			    struct curl_slist *headers, struct exchange *exchange)
-{
-	px_auto(free) char *url = NULL;
-	CURLcode c;
-
-	if (asprintf(&url, "%s%s", http->url, request->target) < 0) {
-		url = NULL;
-		return CURLE_OUT_OF_MEMORY;
-	}
-	c = curl_easy_setopt(http->curl, CURLOPT_URL, url);
-	if (!c)
-		c = set_body(http->curl, request);
-	if (!c)
-		c = curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, headers);
-	if (!c)
-		c = curl_easy_setopt(http->curl, CURLOPT_FRESH_CONNECT, request->fresh ? 1L : 0L);
-	if (!c)
-		c = curl_easy_setopt(http->curl, CURLOPT_WRITEDATA, exchange);
-	if (!c)
-		c = curl_easy_setopt(http->curl, CURLOPT_HEADERDATA, exchange);
-	return c;
-}
-
-static long info(CURL *curl, CURLINFO what)
-{
-	long value = 0;
-
-	return curl_easy_getinfo(curl, what, &value) == CURLE_OK ? value : 0;
 }
 
 static int64_t time_info(CURL *curl, CURLINFO what)
@@ -387,10 +201,10 @@ static void read_answer(CURL *curl, struct px_http_answer *answer)
 	char *type = NULL;
 	curl_off_t retry_after = 0;
 
-	answer->code = (unsigned int)info(curl, CURLINFO_RESPONSE_CODE);
-	answer->sent = info(curl, CURLINFO_REQUEST_SIZE) > 0;
+	answer->code = (unsigned int)px_http_info(curl, CURLINFO_RESPONSE_CODE);
+	answer->sent = px_http_info(curl, CURLINFO_REQUEST_SIZE) > 0;
 	answer->total_us = time_info(curl, CURLINFO_TOTAL_TIME_T);
-	if (info(curl, CURLINFO_NUM_CONNECTS) > 0)
+	if (px_http_info(curl, CURLINFO_NUM_CONNECTS) > 0)
 		answer->connect_us = time_info(curl, CURLINFO_APPCONNECT_TIME_T);
 	if (curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK)
 		answer->retry_after = retry_after > 86400
@@ -400,106 +214,21 @@ static void read_answer(CURL *curl, struct px_http_answer *answer)
 		snprintf(answer->content_type, sizeof(answer->content_type), "%s", type);
 }
 
-/* Whether a failed handshake was just a connection that ended: a server that is starting or a
- * balancer with nothing behind it. libcurl has one code for all, and tells them apart in words. */
-static bool was_cut_off(const struct px_http *http)
-{
-	return strstr(http->error, "SSL_ERROR_SYSCALL") || strstr(http->error, "unexpected eof") ||
-	       strstr(http->error, "reset by peer");
-}
-
-/* A socket has its own port from the moment on that TCP is connected; libcurl's time of that is not
- * there before TLS is, too. */
-static enum px_status timed_out(const struct px_http *http, const struct px_http_answer *answer,
-				struct px_cause *cause)
-{
-	const char *what = "connect to";
-
-	if (answer->code)
-		what = "the answer of";
-	else if (answer->sent)
-		what = "waiting for";
-	else if (info(http->curl, CURLINFO_LOCAL_PORT) > 0)
-		what = "TLS handshake with";
-	return px_cause_set(cause, PX_UNREACHABLE, "%s %s: timed out after %.1f s", what,
-			    http->where, (double)answer->total_us / 1e6);
-}
-
-/* The certificate or TLS itself is wrong. */
-static enum px_status not_verified(const struct px_http *http, struct px_cause *cause)
-{
-	return px_cause_set(cause, PX_UNTRUSTED, "%s at %s cannot be trusted: %s: %s", http->url,
-			    http->where, http->error, http->peer->mend);
-}
-
-/* An answer that began and did not end well. */
-static enum px_status broke_off(const struct px_http *http, const struct exchange *exchange,
-				CURLcode c, struct px_cause *cause)
-{
-	if (exchange->nomem || c == CURLE_OUT_OF_MEMORY)
-		return px_cause_nomem(cause);
-	if (exchange->oversize)
-		return px_cause_set(cause, PX_UNTRUSTED, "the answer of %s is too large",
-				    http->where);
-	return px_cause_set(cause, PX_UNTRUSTED, "the answer of %s is truncated or malformed: %s",
-			    http->where, http->error);
-}
-
-static enum px_status dropped(const struct px_http *http, const struct exchange *exchange,
-			      CURLcode c, struct px_cause *cause)
-{
-	if (exchange->header_len)
-		return broke_off(http, exchange, c, cause);
-	return px_cause_set(cause, PX_UNREACHABLE, "%s dropped the connection", http->where);
-}
-
-static enum px_status explain(const struct px_http *http, const struct exchange *exchange,
-			      CURLcode c, const struct px_http_answer *answer,
-			      struct px_cause *cause)
-{
-	switch (c) {
-	case CURLE_COULDNT_CONNECT:
-		return px_cause_set(cause, PX_UNREACHABLE, "connect to %s: %s", http->where,
-				    strerror((int)info(http->curl, CURLINFO_OS_ERRNO)));
-	case CURLE_OPERATION_TIMEDOUT:
-		return timed_out(http, answer, cause);
-	case CURLE_GOT_NOTHING:
-	case CURLE_SEND_ERROR:
-	case CURLE_RECV_ERROR:
-	case CURLE_HTTP2:
-	case CURLE_HTTP2_STREAM:
-		return dropped(http, exchange, c, cause);
-	case CURLE_SSL_CONNECT_ERROR:
-		if (was_cut_off(http))
-			return px_cause_set(cause, PX_UNREACHABLE, "%s dropped the TLS handshake",
-					    http->where);
-		return not_verified(http, cause);
-	case CURLE_PEER_FAILED_VERIFICATION:
-		return not_verified(http, cause);
-	case CURLE_SSL_CACERT_BADFILE:
-		return px_cause_set(cause, PX_USAGE,
-				    http->ca ? "%s holds no PEM certificate"
-					     : "the system has no CA certificates: set %s or "
-					       "install ca-certificates",
-				    http->peer->ca);
-	default:
-		return broke_off(http, exchange, c, cause);
-	}
-}
-
 enum px_status px_http_ask(struct px_http *http, const struct px_http_request *request,
 			   int connect_ms, int timeout_ms, struct px_http_answer *ret_answer,
 			   struct px_cause *cause)
 {
-	__attribute__((cleanup(headers_cleanup))) struct curl_slist *headers = NULL;
-	struct exchange exchange = { .body_max = request->answer_max };
+	__attribute__((cleanup(px_http_headers_cleanup))) struct curl_slist *headers = NULL;
+	struct px_exchange exchange = { .body_max = request->answer_max };
 	CURLcode c;
 
 	*ret_answer = (struct px_http_answer){ .code = 0 };
 	http->error[0] = '\0';
-	if (make_headers(request, &headers) < 0)
+	if (px_http_headers(request, &headers) < 0)
 		return px_cause_nomem(cause);
-	c = set_request(http, request, headers, &exchange);
+	c = px_http_set_request(http, request, headers);
+	if (!c)
+		c = set_exchange(http->curl, &exchange);
 	if (!c)
 		c = set_times(http->curl, connect_ms, timeout_ms);
 	if (!c)
@@ -509,7 +238,7 @@ enum px_status px_http_ask(struct px_http *http, const struct px_http_request *r
 	/* libcurl would keep pointers to what ends with this function. */
 	curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, NULL);
 	curl_easy_setopt(http->curl, CURLOPT_POSTFIELDS, NULL);
-	return c ? explain(http, &exchange, c, ret_answer, cause) : PX_OK;
+	return c ? px_http_explain(http, &exchange, c, ret_answer, cause) : PX_OK;
 }
 
 void px_http_answer_clear(struct px_http_answer *answer)
