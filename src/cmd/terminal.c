@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <termios.h>
 
 #include "pxenc/cmd.h"
@@ -47,27 +49,65 @@ static enum px_status read_line(struct px_secret **ret_secret)
 	return PX_OK;
 }
 
+/* What a person ends us with, and the end of the terminal. */
+static sigset_t ending_signals(void)
+{
+	sigset_t ends;
+
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGHUP);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGQUIT);
+	sigaddset(&ends, SIGTERM);
+	return ends;
+}
+
+/* Until a line is there, or one of the signals, which are blocked. True: a signal is. */
+static bool wait_for_line(void)
+{
+	sigset_t ends = ending_signals(), pending;
+	px_auto(fd) int ended = signalfd(-1, &ends, SFD_CLOEXEC);
+	struct pollfd fds[] = { { .fd = STDIN_FILENO, .events = POLLIN },
+				{ .fd = ended, .events = POLLIN } };
+
+	while (poll(fds, ended < 0 ? 1 : 2, -1) < 0 && errno == EINTR)
+		continue;
+	sigpending(&pending);
+	sigandset(&pending, &pending, &ends);
+	return !sigisemptyset(&pending);
+}
+
+/* What ends us waits until the terminal echoes again, and no longer; all else until we are done. */
+static enum px_status read_unseen(const struct termios *old, struct px_secret **ret_secret)
+{
+	struct termios silent = *old;
+	enum px_status st = PX_OK;
+	sigset_t all, before;
+	bool ended;
+
+	silent.c_lflag &= ~(tcflag_t)ECHO;
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &before);
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+	ended = wait_for_line();
+	if (!ended)
+		st = read_line(ret_secret);
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, old);
+	fputc('\n', stderr);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	/* Only where somebody ignores it. */
+	return ended ? px_fail(PX_DECLINED, "nothing was changed") : st;
+}
+
 enum px_status px_prompt_secret(const char *prompt, struct px_secret **ret_secret)
 {
-	struct termios old, silent;
-	sigset_t all, before;
-	enum px_status st;
+	struct termios old;
 
 	if (!on_terminal() || tcgetattr(STDIN_FILENO, &old) < 0)
 		return px_fail(PX_USAGE, "no %s was given, and there is no terminal to ask for it",
 			       prompt);
-	silent = old;
-	silent.c_lflag &= ~(tcflag_t)ECHO;
 	fprintf(stderr, "%s: ", prompt);
-	/* A signal waits until the terminal echoes again. */
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, &before);
-	tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-	st = read_line(ret_secret);
-	tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
-	fputc('\n', stderr);
-	sigprocmask(SIG_SETMASK, &before, NULL);
-	return st;
+	return read_unseen(&old, ret_secret);
 }
 
 enum px_status px_prompt_new_secret(const char *prompt, struct px_secret **ret_secret)

@@ -47,8 +47,28 @@ types_key() { printf %s "$1" | cryptsetup open --test-passphrase --key-file - "$
 
 new_image() { rm -f "$IMAGE" && truncate -s 32M "$IMAGE"; }
 
+# Without a newline behind it. What the terminal is like afterwards, the shell says.
+interrupted() {
+    local pid status
+    mkfifo "$T_DIR/keyboard"
+    script -qefc 'trap : INT; env --default-signal=INT pxenc secrets create typed
+        echo "status $?, $(stty -a | grep -o -- "-\?echo ")"' \
+        /dev/null <"$T_DIR/keyboard" >"$T_DIR/terminal" &
+    pid=$!
+    exec 9>"$T_DIR/keyboard"
+    wait_for 10 grep -q 'value: ' "$T_DIR/terminal" && sleep 0.3 && printf '\003' >&9
+    wait_for 5 grep -q 'status' "$T_DIR/terminal"
+    status=$?
+    exec 9>&-
+    wait $pid
+    rm "$T_DIR/keyboard"
+    return $status
+}
+
 secrets() {
     check 'secrets create from a file descriptor' bash -c 'printf %s one | pxenc secrets create a --value-file -'
+    check 'Ctrl-C at a prompt ends the command at once' interrupted
+    check_match 'and the terminal echoes again' "$(cat "$T_DIR/terminal")" '^status 130, echo'
     check 'on a terminal a value is asked for twice' \
         types 'pxenc secrets create typed' 'value: ' 'by hand' 'value again: ' 'by hand'
     check_not 'and not shown' grep -aF 'by hand' "$T_DIR/terminal"
