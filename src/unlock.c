@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include "pxenc/unlock.h"
+#include "pxenc/block.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <time.h>
 
 #include "pxenc/clock.h"
+#include "pxenc/dm.h"
 #include "pxenc/helpers.h"
 #include "pxenc/key.h"
 #include "pxenc/log.h"
@@ -127,10 +129,8 @@ static enum px_status look_for_mapping(const struct job *job, struct px_unlocked
 	r = find_mapping(job, &mapping);
 	if (r == -ENOENT)
 		return PX_OK;
-	if (r == -ENOMEM)
-		return px_nomem();
 	if (r < 0)
-		return px_fail(PX_KERNEL, "cannot look for mappings in /sys: %s", strerror(-r));
+		return px_block_failed(r);
 	if (mapping.gone)
 		return px_stale_remove(&mapping);
 	if (mapping.slave == job->devno && px_mapping_is_luks(&mapping))
@@ -273,19 +273,30 @@ static enum px_status fetch(void *arg, struct px_luks *luks, struct px_choice *r
 }
 
 /* PX_BUSY, silently, when the device or the name is taken. */
-static enum px_status activate_once(struct job *job, struct px_unlocked *unlocked)
+static enum px_status activate_once(const struct job *job)
 {
 	struct px_activate how = { .named_slot = job->choice.named_slot,
 				   .readonly = job->options->readonly,
 				   .discard = job->options->discard };
-	enum px_status st;
 
-	st = px_luks_activate(job->luks, job->name, job->key, &how);
-	if (st == PX_OK) {
-		unlocked->created = true;
-		unlocked->name = px_steal(&job->name);
+	return px_luks_activate(job->luks, job->name, job->key, &how);
+}
+
+/* A key takes its time to be tried. Where libcryptsetup has mappings of its own below, for a cipher
+ * that libcrypto lacks, a reencryption that began meanwhile has not kept us out. */
+static enum px_status keep_mapping(struct job *job, struct px_unlocked *unlocked)
+{
+	enum px_status st = px_luks_check_current(job->luks);
+
+	if (st) {
+		if (px_dm_release(job->name) < 0)
+			px_warn("the mapping %s stays: pxenc close --force %s", job->name,
+				job->name);
+		return st;
 	}
-	return st;
+	unlocked->created = true;
+	unlocked->name = px_steal(&job->name);
+	return PX_OK;
 }
 
 /*
@@ -304,9 +315,9 @@ static enum px_status activate(struct job *job, struct px_unlocked *unlocked)
 		st = px_luks_check_current(job->luks);
 		if (st)
 			return st;
-		st = activate_once(job, unlocked);
+		st = activate_once(job);
 		if (st != PX_BUSY)
-			return st;
+			return st ? st : keep_mapping(job, unlocked);
 		st = look_for_mapping(job, unlocked);
 		if (st || unlocked->name)
 			return st;
@@ -323,7 +334,7 @@ enum px_status px_unlock_with(const char *device, const struct px_options *optio
 {
 	/* A link of /dev/disk that moves while we wait for the store must not move us. */
 	px_auto(free) char *canonical = realpath(device, NULL);
-	__attribute__((cleanup(job_cleanup))) struct job job = {
+	px_cleanup(job_cleanup) struct job job = {
 		.device = canonical ? canonical : device,
 		.options = options,
 		.lock = -1,
@@ -370,8 +381,7 @@ enum px_status px_unlock(const char *device, const struct px_config *config,
 			 const struct px_options *options, bool test,
 			 struct px_unlocked *ret_unlocked)
 {
-	__attribute__((cleanup(from_store_cleanup))) struct from_store from = { config, options,
-										NULL, NULL };
+	px_cleanup(from_store_cleanup) struct from_store from = { config, options, NULL, NULL };
 	const struct px_key_source source = { fetch, &from };
 	enum px_status st;
 

@@ -44,8 +44,8 @@ enum px_status px_account_read_service(const char *file, const char *what,
  * PX_SERVICE_LIFETIME after `now` (seconds since 1970). -EINVAL: the key is no RSA key in PEM, or
  * wants a passphrase. -ENOMEM, -EIO.
  */
-int px_account_sign(const struct px_account *account, int64_t now,
-		    struct px_secret **ret_token) PX_MUST_CHECK;
+int px_account_sign(const struct px_account *account, int64_t now, struct px_secret **ret_token)
+	PX_MUST_CHECK;
 
 void px_account_clear(struct px_account *account);
 

@@ -59,12 +59,12 @@ int px_acs_cache_open(const char *dir, char *const *urls, const void *ca, size_t
 		      struct px_acs_cache **ret_cache) PX_MUST_CHECK;
 
 /* -ENOENT: there is none that is still good. -EBADMSG, -EPERM: the file is not to be trusted. */
-int px_acs_load(const struct px_acs_cache *cache, const char *owner,
-		struct px_acs *ret_acs) PX_MUST_CHECK;
+int px_acs_load(const struct px_acs_cache *cache, const char *owner, struct px_acs *ret_acs)
+	PX_MUST_CHECK;
 
 /* An expiry of 0, or one that is far off, becomes five days from now: DC/OS's own lifetime. */
-int px_acs_save(const struct px_acs_cache *cache, const char *owner,
-		const struct px_acs *acs) PX_MUST_CHECK;
+int px_acs_save(const struct px_acs_cache *cache, const char *owner, const struct px_acs *acs)
+	PX_MUST_CHECK;
 
 /* -ENOENT: there was none. */
 int px_acs_drop(const struct px_acs_cache *cache, const char *owner);

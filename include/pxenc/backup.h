@@ -60,8 +60,8 @@ struct px_backup {
 int px_backup_parse(const void *bytes, size_t len, struct px_backup *ret_backup) PX_MUST_CHECK;
 
 /* -EBADMSG: it was not made by one who has the volume key, or was changed. -ENOMEM, -EIO. */
-int px_backup_verify(const struct px_backup *backup,
-		     const struct px_secret *volume_key) PX_MUST_CHECK;
+int px_backup_verify(const struct px_backup *backup, const struct px_secret *volume_key)
+	PX_MUST_CHECK;
 
 /*
  * Takes a backup of the header on the volume's device, as it lies there now, and proves it: it goes
@@ -90,8 +90,8 @@ struct px_glance {
 };
 
 /* PX_KERNEL: the device cannot be read; PX_NOMEM. */
-enum px_status px_header_glance(int fd, const char *device,
-				struct px_glance *ret_glance) PX_MUST_CHECK;
+enum px_status px_header_glance(int fd, const char *device, struct px_glance *ret_glance)
+	PX_MUST_CHECK;
 
 /* Whether the header on a device has the seal that key makes. Silent: -ENOENT, -EBADMSG and others,
  * as px_seal_verify, and when no copy is whole. */
@@ -108,7 +108,7 @@ enum px_status px_backup_write(const struct px_backup *backup, const struct px_l
  * Overwrites a piece of a header's space, with random bytes or with zeros, and waits until that is
  * on the disk. PX_KERNEL.
  */
-enum px_status px_header_wipe(int fd, const char *device, uint64_t from, uint64_t to,
-			      bool random) PX_MUST_CHECK;
+enum px_status px_header_wipe(int fd, const char *device, uint64_t from, uint64_t to, bool random)
+	PX_MUST_CHECK;
 
 #endif

@@ -21,11 +21,7 @@ struct px_child {
 	int err;   /* reads its standard error; -1 if not piped */
 };
 
-#define PX_CHILD_NONE                                                                              \
-	(struct px_child)                                                                          \
-	{                                                                                          \
-		.pid = 0, .pidfd = -1, .in = -1, .out = -1, .err = -1                              \
-	}
+#define PX_CHILD_NONE ((struct px_child){ .pid = 0, .pidfd = -1, .in = -1, .out = -1, .err = -1 })
 
 /* Starts a program with pipes to its stdin and stdout and /dev/null as its stderr. 0 or -errno,
  * exec's own failure included. */

@@ -9,7 +9,10 @@
  * Owned locals: px_auto(free) char *s = NULL; hand over with px_steal(&s).
  * px_auto(name) calls name##_cleanup with the variable's address at the end of the scope.
  */
-#define px_auto(name) __attribute__((cleanup(px_##name##_cleanup)))
+#define px_auto(name) px_cleanup(px_##name##_cleanup)
+
+/* The same with a function of any name. */
+#define px_cleanup(function) __attribute__((cleanup(function)))
 
 #define px_steal(ptr)                                                                              \
 	__extension__({                                                                            \

@@ -62,8 +62,8 @@ const char *px_cloud_account(const struct px_secret *members);
 int px_cloud_check(const struct px_secret *members, char fault[PX_CLOUD_FAULT_SIZE]) PX_MUST_CHECK;
 
 /* The same for the members of Google's JSON key, of a service account. */
-int px_cloud_check_google(const struct px_secret *key,
-			  char fault[PX_CLOUD_FAULT_SIZE]) PX_MUST_CHECK;
+int px_cloud_check_google(const struct px_secret *key, char fault[PX_CLOUD_FAULT_SIZE])
+	PX_MUST_CHECK;
 
 /* The JSON object. */
 int px_cloud_json(const struct px_secret *members, struct px_secret **ret_json) PX_MUST_CHECK;
@@ -87,8 +87,8 @@ struct px_s3_request {
 };
 
 /* -EIO: libcrypto fails. They have been checked, and are of S3, with keys. */
-int px_s3_request(const struct px_secret *members, time_t when,
-		  struct px_s3_request *ret_request) PX_MUST_CHECK;
+int px_s3_request(const struct px_secret *members, time_t when, struct px_s3_request *ret_request)
+	PX_MUST_CHECK;
 
 void px_s3_request_clear(struct px_s3_request *request);
 

@@ -57,17 +57,17 @@ int px_mount_main(int argc, char **argv);
 /*
  * The next option of a command, as getopt_long gives it, with -v and -h taken care of (help goes
  * to standard output and ends the program); -1 after the last; '?' when it is wrong, which has
- * been said. shorts begins with '+' or ':' never; it holds the command's own letters only.
+ * been said. shorts holds the command's own letters only, and does not begin with '+' or ':'.
  */
 int px_next_option(const char *words, int argc, char **argv, const char *shorts,
 		   const struct option *longs);
 
 /* Rows that each command's table of long options begins with. */
-#define PX_COMMON_OPTIONS                                                                          \
-	{ "help", no_argument, NULL, 'h' },                                                        \
-	{                                                                                          \
-		"verbose", no_argument, NULL, 'v'                                                  \
-	}
+/* clang-format off */
+#define PX_COMMON_OPTIONS \
+	{ "help", no_argument, NULL, 'h' }, \
+	{ "verbose", no_argument, NULL, 'v' }
+/* clang-format on */
 
 /* Says how the command is used, on standard error. PX_USAGE. */
 enum px_status px_usage(const char *words);

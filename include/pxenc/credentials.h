@@ -32,8 +32,8 @@ enum px_status px_login_hide_password(void) PX_MUST_CHECK;
  * well: to decrypt it may take a TPM2 its time, so its ciphertext tells it from others. PX_USAGE:
  * a file is not fit. PX_NOMEM.
  */
-enum px_status px_login_owner(const struct px_config *config, char **ret_uid,
-			      char **ret_owner) PX_MUST_CHECK;
+enum px_status px_login_owner(const struct px_config *config, char **ret_uid, char **ret_owner)
+	PX_MUST_CHECK;
 
 /* PX_USAGE: there is none, or its file is not fit. PX_UNAUTHENTICATED: the kept login cannot be
  * decrypted. */

@@ -55,8 +55,8 @@ enum px_status px_dcos_create(struct px_dcos *dcos, const char *path, const stru
 			      struct px_cause *cause) PX_MUST_CHECK;
 enum px_status px_dcos_update(struct px_dcos *dcos, const char *path, const struct px_secret *value,
 			      struct px_cause *cause) PX_MUST_CHECK;
-enum px_status px_dcos_delete(struct px_dcos *dcos, const char *path,
-			      struct px_cause *cause) PX_MUST_CHECK;
+enum px_status px_dcos_delete(struct px_dcos *dcos, const char *path, struct px_cause *cause)
+	PX_MUST_CHECK;
 /* *ret_list: the relative paths, each with a NUL at its end. */
 enum px_status px_dcos_list(struct px_dcos *dcos, const char *path, struct px_secret **ret_list,
 			    struct px_cause *cause) PX_MUST_CHECK;

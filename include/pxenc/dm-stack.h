@@ -49,7 +49,7 @@ int px_dm_resume(const char *name) PX_MUST_CHECK;
 int px_dm_forget(const char *name) PX_MUST_CHECK;
 
 /* Makes a mapping that is the whole device once more. */
-int px_dm_alias(const char *name, const char *dm_uuid, dev_t device,
-		uint64_t sectors) PX_MUST_CHECK;
+int px_dm_alias(const char *name, const char *dm_uuid, dev_t device, uint64_t sectors)
+	PX_MUST_CHECK;
 
 #endif

@@ -15,7 +15,6 @@ struct px_dm_crypt {
 	unsigned int sector_size;
 	bool discard;
 	bool deferred; /* goes at its last close */
-	int open_count;
 };
 
 /* -ENOENT: no such mapping. -EINVAL: not one crypt target. Other -errno: device-mapper failed. */

@@ -12,8 +12,8 @@
  */
 
 /* Looks into the text of /proc/crypto. cipher: "aes-xts-plain64". -ENOENT: none is listed yet. */
-int px_driver_find(const char *crypto, size_t len, const char *cipher,
-		   char **ret_driver) PX_MUST_CHECK;
+int px_driver_find(const char *crypto, size_t len, const char *cipher, char **ret_driver)
+	PX_MUST_CHECK;
 
 /* The same for this machine. -errno. */
 int px_driver_of(const char *cipher, char **ret_driver) PX_MUST_CHECK;

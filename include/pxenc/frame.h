@@ -121,18 +121,18 @@ int px_frame_parse_header(const uint8_t *bytes, enum px_frame_type *ret_type, ui
 			  size_t *ret_len) PX_MUST_CHECK;
 
 /* The field at *pos, which moves on to the next. -ENODATA: that was the last. */
-int px_field_next(const uint8_t *payload, size_t len, size_t *pos,
-		  struct px_field *ret_field) PX_MUST_CHECK;
+int px_field_next(const uint8_t *payload, size_t len, size_t *pos, struct px_field *ret_field)
+	PX_MUST_CHECK;
 
 /* Whether a whole payload is well-formed fields with known tags. */
 int px_fields_check(const uint8_t *payload, size_t len) PX_MUST_CHECK;
 
 /* Reading a frame. A field that is not there: -ENOENT; one that is there twice: -EBADMSG. */
 
-int px_frame_get(const struct px_frame *frame, enum px_field_tag tag,
-		 struct px_field *ret_field) PX_MUST_CHECK;
-int px_frame_get_number(const struct px_frame *frame, enum px_field_tag tag,
-			uint64_t *ret_number) PX_MUST_CHECK;
+int px_frame_get(const struct px_frame *frame, enum px_field_tag tag, struct px_field *ret_field)
+	PX_MUST_CHECK;
+int px_frame_get_number(const struct px_frame *frame, enum px_field_tag tag, uint64_t *ret_number)
+	PX_MUST_CHECK;
 /* max: bytes, without the NUL that the copy ends with. */
 int px_frame_get_text(const struct px_frame *frame, enum px_field_tag tag, size_t max,
 		      char **ret_text) PX_MUST_CHECK;
@@ -144,20 +144,21 @@ int px_field_text(const struct px_field *field, size_t max, char **ret_text) PX_
 
 /* Building a frame. -ENOSPC: the capacity (sums of PX_FIELD_SIZE) does not hold the field. */
 
-int px_frame_new(enum px_frame_type type, uint32_t seq, size_t capacity,
-		 struct px_frame *ret_frame) PX_MUST_CHECK;
-int px_frame_add(struct px_frame *frame, enum px_field_tag tag, const void *data,
-		 size_t len) PX_MUST_CHECK;
-int px_frame_add_text(struct px_frame *frame, enum px_field_tag tag,
-		      const char *text) PX_MUST_CHECK;
-int px_frame_add_number(struct px_frame *frame, enum px_field_tag tag,
-			uint64_t number) PX_MUST_CHECK;
+int px_frame_new(enum px_frame_type type, uint32_t seq, size_t capacity, struct px_frame *ret_frame)
+	PX_MUST_CHECK;
+int px_frame_add(struct px_frame *frame, enum px_field_tag tag, const void *data, size_t len)
+	PX_MUST_CHECK;
+int px_frame_add_text(struct px_frame *frame, enum px_field_tag tag, const char *text)
+	PX_MUST_CHECK;
+int px_frame_add_number(struct px_frame *frame, enum px_field_tag tag, uint64_t number)
+	PX_MUST_CHECK;
 int px_frame_add_secret(struct px_frame *frame, enum px_field_tag tag,
 			const struct px_secret *secret) PX_MUST_CHECK;
 
 /*
  * Over a pipe. The deadline holds however slow or silent the other end is: -ETIMEDOUT.
- * px_frame_read: -ENODATA at the end of the stream. px_frame_write: -EPIPE, never SIGPIPE.
+ * px_frame_read: -ENODATA at the end of the stream. px_frame_write: -EPIPE, where SIGPIPE is
+ * ignored.
  */
 int px_frame_read(int fd, int64_t deadline, struct px_frame *ret_frame) PX_MUST_CHECK;
 int px_frame_write(int fd, const struct px_frame *frame, int64_t deadline) PX_MUST_CHECK;

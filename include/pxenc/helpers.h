@@ -43,8 +43,8 @@ int px_helpers_release(const struct px_mapping *mapping) PX_MUST_CHECK;
  * that is not has to wait: PX_BUSY. If none is, what one left behind is cleared; PX_BUSY says that
  * it takes a rotate. *ret_lock (or -1) keeps others away from one that is not mapped.
  */
-enum px_status px_helpers_settle(const char *path, dev_t device, const char *mapped,
-				 int *ret_lock) PX_MUST_CHECK;
+enum px_status px_helpers_settle(const char *path, dev_t device, const char *mapped, int *ret_lock)
+	PX_MUST_CHECK;
 
 /* The same for one that is not mapped, and whose lock the caller has. */
 enum px_status px_helpers_settle_unmapped(const char *path, dev_t device) PX_MUST_CHECK;

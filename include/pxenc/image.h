@@ -24,8 +24,8 @@ struct px_image;
  * PX_KERNEL, PX_NOMEM.
  */
 enum px_status px_image_build(const char *device, const struct px_luks_params *params,
-			      const struct px_secret *key,
-			      struct px_image **ret_image) PX_MUST_CHECK;
+			      const struct px_secret *key, struct px_image **ret_image)
+	PX_MUST_CHECK;
 
 /* Marks the device, for good when it returns PX_OK. PX_BUSY: somebody uses it; PX_KERNEL: it
  * cannot be written, and is as it was as far as that can be had. */

@@ -19,7 +19,7 @@ struct px_json_pair {
 	const void *text;
 	size_t len;
 };
-int px_json_object(const struct px_json_pair *pairs, size_t count,
-		   struct px_secret **ret_json) PX_MUST_CHECK;
+int px_json_object(const struct px_json_pair *pairs, size_t count, struct px_secret **ret_json)
+	PX_MUST_CHECK;
 
 #endif

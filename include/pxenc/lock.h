@@ -11,7 +11,7 @@
  * One pxenc at a time changes a device. *ret_path is the device without links (one that moves
  * while the store is asked must not move us), *ret_fd keeps the lock as long as it is open; the
  * caller owns both. PX_NO_VOLUME: neither a block device nor a file, or it cannot be opened;
- * PX_BUSY: another pxenc is changing it.
+ * PX_BUSY: another pxenc is changing it, or it is a file that is attached to a loop device.
  */
 enum px_status px_lock_device(const char *device, char **ret_path, int *ret_fd);
 

@@ -30,7 +30,6 @@ enum px_status px_luks_load(const char *device, struct px_luks **ret_luks) PX_MU
  */
 enum px_status px_luks_load_to_change(const char *device, struct px_luks **ret_luks) PX_MUST_CHECK;
 
-/* What a new volume is to be; see image.h. */
 /*
  * The same for a rotation, which alone may be given a volume whose reencryption was killed when all
  * but the end of its header was written: that end is made up for in memory, as px_luks_load does
@@ -41,6 +40,7 @@ enum px_status px_luks_load_to_rotate(const char *device, struct px_luks **ret_l
 bool px_luks_lacks_end(const struct px_luks *luks);
 enum px_status px_luks_write_end(struct px_luks *luks) PX_MUST_CHECK;
 
+/* What a new volume is to be; see image.h. */
 struct px_luks_params {
 	const char *uuid;	  /* chosen by the caller, since a generated key's path has it */
 	const char *label;	  /* or NULL */
@@ -74,8 +74,8 @@ const struct px_token *px_luks_token(const struct px_luks *luks);
 /* Whether what was loaded is, to the byte, the LUKS2 header that somebody else has loaded: its
  * JSON, as crypt_dump_json gives it, and its uuid. PX_BAD_HEADER: it is not. PX_KERNEL, PX_NOMEM.
  */
-enum px_status px_luks_compare(struct px_luks *luks, const char *uuid, const char *json,
-			       size_t len) PX_MUST_CHECK;
+enum px_status px_luks_compare(struct px_luks *luks, const char *uuid, const char *json, size_t len)
+	PX_MUST_CHECK;
 
 /* Which secret the key that is tried next comes from, for messages. */
 void px_luks_name_secret(struct px_luks *luks, const char *path);
@@ -91,8 +91,8 @@ enum px_status px_luks_verify_seal(struct px_luks *luks, const struct px_secret 
 
 /* Proves that the key opens the volume, without device-mapper: the LUKS2 token's keyslot when
  * named_slot, else any. PX_BAD_KEY, PX_KERNEL. */
-enum px_status px_luks_test(struct px_luks *luks, const struct px_secret *key,
-			    bool named_slot) PX_MUST_CHECK;
+enum px_status px_luks_test(struct px_luks *luks, const struct px_secret *key, bool named_slot)
+	PX_MUST_CHECK;
 
 /* The same for the LUKS2 token's keyslot, with the volume key for the caller. PX_BAD_HEADER: there
  * is no such LUKS2 token; PX_BAD_KEY, PX_KERNEL, PX_NOMEM. */
@@ -115,8 +115,9 @@ struct px_activate {
 	bool discard;
 };
 
-/* Before that: whether the volume key has not begun to change since the header was loaded, which
- * libcryptsetup does not look at. PX_BUSY: it has. PX_KERNEL, PX_BAD_HEADER, PX_NOMEM. */
+/* Before a volume is activated: whether the volume key has not begun to change since the header was
+ * loaded, which libcryptsetup does not look at. PX_BUSY: it has. PX_KERNEL, PX_BAD_HEADER,
+ * PX_NOMEM. */
 enum px_status px_luks_check_current(const struct px_luks *luks) PX_MUST_CHECK;
 
 /* Activates the mapping /dev/mapper/name. PX_BUSY: the name is taken, or the device is in use;
@@ -138,8 +139,8 @@ int px_luks_free_slot(const struct px_luks *luks);
 
 /* The lowest free one for whoever needs one. PX_USAGE: none; device is what the volume was called.
  */
-enum px_status px_luks_need_slot(const struct px_luks *luks, const char *device,
-				 int *ret_slot) PX_MUST_CHECK;
+enum px_status px_luks_need_slot(const struct px_luks *luks, const char *device, int *ret_slot)
+	PX_MUST_CHECK;
 
 /* The salt of a keyslot's PBKDF, by which it is told from any other that ever has its number.
  * -ENOENT: it is not there. -ENOMEM; other -errno. */
@@ -165,6 +166,10 @@ enum px_status px_luks_destroy_slot(struct px_luks *luks, int slot) PX_MUST_CHEC
 enum px_status px_luks_set_token(struct px_luks *luks, const struct px_token *token,
 				 const struct px_secret *key) PX_MUST_CHECK;
 
+/* Removes our LUKS2 token, also one that libcryptsetup has in memory since writing it failed. PX_OK
+ * where there is none. Of what was loaded, only keyslots may be asked for from then on. */
+enum px_status px_luks_drop_token(struct px_luks *luks) PX_MUST_CHECK;
+
 /*
  * The volume key changed, and all data with it. First the LUKS2 token says so and names the
  * keyslots of both volume keys; then it runs until it is done or stopped. When it is done,
@@ -176,8 +181,8 @@ enum px_status px_luks_set_token(struct px_luks *luks, const struct px_token *to
 bool px_luks_is_reencrypting(const struct px_luks *luks);
 
 /* A keyslot for a new volume key, which the same key opens. */
-enum px_status px_luks_add_volume_key(struct px_luks *luks, int slot,
-				      const struct px_secret *key) PX_MUST_CHECK;
+enum px_status px_luks_add_volume_key(struct px_luks *luks, int slot, const struct px_secret *key)
+	PX_MUST_CHECK;
 
 /* done and size in bytes; false: stop here. */
 typedef bool px_luks_progress(uint64_t done, uint64_t size, void *arg);
@@ -197,11 +202,11 @@ enum px_status px_luks_reencrypt(struct px_luks *luks, const char *name,
 enum px_status px_luks_reencrypt_part(struct px_luks *luks, const struct px_secret *key,
 				      uint64_t start, uint64_t end) PX_MUST_CHECK;
 
-/* Puts the volume keys that the key opens into the kernel's keyring of this process, where a table
- * of dm-crypt's that names them finds them; they stay until the process ends. PX_BAD_KEY,
- * PX_KERNEL. */
-enum px_status px_luks_lend_volume_keys(struct px_luks *luks,
-					const struct px_secret *key) PX_MUST_CHECK;
+/* Puts the volume keys that the key opens (on the LUKS2 token's keyslot when named_slot) into the
+ * kernel's keyring of this process, where a table of dm-crypt's that names them finds them; they
+ * stay until the process ends. PX_BAD_KEY, PX_KERNEL. */
+enum px_status px_luks_lend_volume_keys(struct px_luks *luks, const struct px_secret *key,
+					bool named_slot) PX_MUST_CHECK;
 
 /* What the seal is over, in the header as it is loaded (px_seal_text). PX_BAD_HEADER: it has no
  * LUKS2 token of ours. PX_KERNEL, PX_NOMEM. */
@@ -222,8 +227,8 @@ enum px_status px_luks_resume(struct px_luks *luks, const char *name, const stru
  * meanwhile. *ret_before and *ret_now: its size in bytes. PX_BAD_KEY, PX_KERNEL, PX_NOMEM.
  */
 enum px_status px_luks_resize(struct px_luks *luks, const char *name, const struct px_secret *key,
-			      bool named_slot, uint64_t *ret_before,
-			      uint64_t *ret_now) PX_MUST_CHECK;
+			      bool named_slot, uint64_t *ret_before, uint64_t *ret_now)
+	PX_MUST_CHECK;
 
 /*
  * Removes a mapping: now, or deferred until its last user is gone. PX_BUSY at once when it is

@@ -14,8 +14,8 @@
  * Whether the volume with this LUKS2 JSON is to open by itself, as its LUKS2 token of type pxenc
  * says. PX_NO_VOLUME, silently: it has none. PX_BAD_HEADER: it has two, or a broken one.
  */
-enum px_status px_mark_read(const char *json, size_t len, const char *device,
-			    bool *ret_auto) PX_MUST_CHECK;
+enum px_status px_mark_read(const char *json, size_t len, const char *device, bool *ret_auto)
+	PX_MUST_CHECK;
 
 /*
  * The unit that opens the device: "pxenc@dev-sdb.service" for /dev/sdb, named as systemd-escape

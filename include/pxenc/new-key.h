@@ -25,11 +25,12 @@ struct px_new_key {
 
 /* Rows of a command's table of long options, whose values px_new_key_option takes: whether c is one
  * of them. */
-#define PX_NEW_KEY_OPTIONS                                                                         \
-	{ "secret", required_argument, NULL, 's' }, { "cluster-key", no_argument, NULL, 'k' },     \
-	{                                                                                          \
-		"generate", no_argument, NULL, 'g'                                                 \
-	}
+/* clang-format off */
+#define PX_NEW_KEY_OPTIONS \
+	{ "secret", required_argument, NULL, 's' }, \
+	{ "cluster-key", no_argument, NULL, 'k' }, \
+	{ "generate", no_argument, NULL, 'g' }
+/* clang-format on */
 
 bool px_new_key_option(struct px_new_key_args *args, int c);
 
@@ -48,8 +49,8 @@ enum px_status px_new_key_check_path(const char *relative, const char *uuid) PX_
  * again.
  */
 enum px_status px_new_key_choose(struct px_session *session, const struct px_new_key_args *args,
-				 const char *uuid, const char *present,
-				 struct px_new_key *ret_key) PX_MUST_CHECK;
+				 const char *uuid, const char *present, struct px_new_key *ret_key)
+	PX_MUST_CHECK;
 
 /*
  * Puts a generated key into the store and reads it back: a store that says yes and keeps nothing
@@ -59,8 +60,8 @@ enum px_status px_new_key_store(struct px_session *session, struct px_new_key *k
 
 /* Deletes what px_new_key_store created, or may have: a key that locks nothing would lie there for
  * ever. px_store_get's and px_store_delete's statuses: it may still be there. */
-enum px_status px_new_key_take_back(struct px_session *session,
-				    struct px_new_key *key) PX_MUST_CHECK;
+enum px_status px_new_key_take_back(struct px_session *session, struct px_new_key *key)
+	PX_MUST_CHECK;
 
 /* Whether this relative path is that of a key that pxenc generated for this volume. */
 bool px_new_key_is_own(const char *relative, const char *uuid);

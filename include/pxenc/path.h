@@ -15,6 +15,9 @@
 /* The longest path that we accept, base path included. */
 #define PX_PATH_MAX 1024
 
+/* The longest name of a store. */
+#define PX_STORE_MAX 63
+
 /*
  * 0 when path is well formed after one leading slash: at most PX_PATH_MAX bytes, no empty, "."
  * or ".." component, no percent sign, backslash, '?', '#' or space, and only what is printable
@@ -42,5 +45,8 @@ int px_path_join(const char *base, const char *path, char **ret_full) PX_MUST_CH
  * and lies not under pxenc/ or credentials/, and is no header backup (volumes/UUID/header…).
  */
 bool px_path_may_be_key(const char *relative);
+
+/* Whether a store may have this name, which is a part of its URLs: letters, digits, '-' and '_'. */
+bool px_path_may_be_store(const char *name);
 
 #endif

@@ -4,22 +4,23 @@
 
 #include <sys/types.h>
 
+#include "pxenc/path.h"
+
 /* What a look into a volume's header tells, from a child process that is given 2 seconds: a dead
  * disk hangs the child, not the command. */
 struct px_peek {
 	char cipher[64];
 	char uuid[64];
-	char secret[1100]; /* relative path; "" for a volume without our LUKS2 token */
-	char next[1100];   /* while the key is changed: the path of the one that is to come; or */
-	char old[1100];	   /* the one that was there before; else "" */
-	char store[64];	   /* that has the secret; "" likewise */
-	unsigned int key_bits;
-	int version;
+	char secret[PX_PATH_MAX + 1]; /* relative path; "" for a volume without our LUKS2 token */
+	char next[PX_PATH_MAX + 1];   /* while the key is changed: of the one that is to come; or */
+	char old[PX_PATH_MAX + 1];    /* of the one that was there before; else "" */
+	char store[PX_STORE_MAX + 1]; /* that has the secret; "" likewise */
+	unsigned int key_bits;	      /* of the volume key */
 };
 
 /*
- * 0; -EINVAL: it is no volume of pxenc's; -ETIMEDOUT: the disk does not answer; -EBADMSG or another
- * -errno: nobody knows, since its header cannot be read, or is refused and bears pxenc's label.
+ * 0; -EINVAL: it is no volume of pxenc's; -EBADMSG: its header is refused, and bears pxenc's label
+ * or cannot be read; -ETIMEDOUT: the disk does not answer; another -errno: nobody could look.
  */
 int px_peek(const char *device, struct px_peek *ret_peek);
 

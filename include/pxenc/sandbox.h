@@ -29,8 +29,8 @@ struct px_sandbox_report {
  * start. warm_up: loads what libraries load at their first use; runs without privileges, inside
  * Landlock and before seccomp. -errno: the report names the step, and the process must end.
  */
-int px_sandbox_enter(pid_t parent, int (*warm_up)(void),
-		     struct px_sandbox_report *ret_report) PX_MUST_CHECK;
+int px_sandbox_enter(pid_t parent, int (*warm_up)(void), struct px_sandbox_report *ret_report)
+	PX_MUST_CHECK;
 
 /* The steps. */
 

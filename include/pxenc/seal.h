@@ -26,8 +26,8 @@ int px_seal_make(const char *json, size_t len, const char *uuid, const struct px
 
 /* 0: the header's seal is right under key. -ENOENT: it has none; -EBADMSG: it has another; other
  * -errno: it could not be checked. */
-int px_seal_verify(const char *json, size_t len, const char *uuid,
-		   const struct px_secret *key) PX_MUST_CHECK;
+int px_seal_verify(const char *json, size_t len, const char *uuid, const struct px_secret *key)
+	PX_MUST_CHECK;
 
 /*
  * The proof that whoever wrote a uuid down knew the generated key that was made for it: an HMAC
@@ -36,16 +36,16 @@ int px_seal_verify(const char *json, size_t len, const char *uuid,
 int px_seal_prove(const char *uuid, const struct px_secret *key, char **ret_proof);
 
 /* 0: it is; -EBADMSG: it is not; other -errno: it could not be checked. */
-int px_seal_check_proof(const char *proof, const char *uuid,
-			const struct px_secret *key) PX_MUST_CHECK;
+int px_seal_check_proof(const char *proof, const char *uuid, const struct px_secret *key)
+	PX_MUST_CHECK;
 
 /*
  * By which a key is known again that a rotation puts at a path, or takes from one: an HMAC under
  * the key, over the path (relative). Of generated keys only, for the reason above. -errno;
  * px_seal_check_mark: -EBADMSG, it is another key.
  */
-int px_seal_mark(const char *uuid, const char *secret, const struct px_secret *key,
-		 char **ret_mark) PX_MUST_CHECK;
+int px_seal_mark(const char *uuid, const char *secret, const struct px_secret *key, char **ret_mark)
+	PX_MUST_CHECK;
 int px_seal_check_mark(const char *mark, const char *uuid, const char *secret,
 		       const struct px_secret *key) PX_MUST_CHECK;
 

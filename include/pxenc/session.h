@@ -19,8 +19,8 @@ enum px_status px_session_config(struct px_config **ret_config) PX_MUST_CHECK;
 enum px_status px_session_open(struct px_session *ret_session) PX_MUST_CHECK;
 
 /* The full path of a secret that a person wrote. PX_USAGE says what is wrong with it. */
-enum px_status px_session_path(const struct px_session *session, const char *path,
-			       char **ret_full) PX_MUST_CHECK;
+enum px_status px_session_path(const struct px_session *session, const char *path, char **ret_full)
+	PX_MUST_CHECK;
 
 void px_session_close(struct px_session *session);
 

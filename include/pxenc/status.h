@@ -23,7 +23,7 @@ enum px_status {
 	PX_UNTRUSTED = 10,   /* the store's answer cannot be trusted (TLS, malformed, oversize) */
 	PX_BAD_HEADER = 11,  /* the header is refused (allowlist, path, seal, LUKS2 token) */
 	PX_KERNEL = 12,	     /* the kernel or the disk failed (dm, I/O) */
-	PX_MOUNT = 13,	     /* mount or fsck failed */
+	PX_MOUNT = 13,	     /* mount, mkfs or fsck failed */
 	PX_EXISTS = 14,	     /* the secret exists already */
 	PX_DECLINED = 15,    /* the user said no, or --force is wanted and missing */
 	PX_TWIN = 16,	     /* open --service: a clone, and the other one is open */

@@ -68,8 +68,8 @@ enum px_status px_store_drop(struct px_store *store, const char *path) PX_MUST_C
 
 /* All paths below path ("" is the top), relative to it, sorted; NULL-terminated, caller frees
  * with px_strv_free. An empty folder and none at all look the same. */
-enum px_status px_store_list(struct px_store *store, const char *path,
-			     char ***ret_paths) PX_MUST_CHECK;
+enum px_status px_store_list(struct px_store *store, const char *path, char ***ret_paths)
+	PX_MUST_CHECK;
 
 /*
  * Has pxenc-fetch take apart a JSON object of texts, wherever it came from, since no program with
@@ -77,8 +77,8 @@ enum px_status px_store_list(struct px_store *store, const char *path,
  * what: for the message that it is too large (PX_UNTRUSTED).
  */
 enum px_status px_store_parse(struct px_store *store, const char *what,
-			      const struct px_secret *json,
-			      struct px_secret **ret_members) PX_MUST_CHECK;
+			      const struct px_secret *json, struct px_secret **ret_members)
+	PX_MUST_CHECK;
 
 /*
  * Logs in with an account given by hand, whatever is cached, and keeps the ACS token for this
@@ -114,8 +114,8 @@ struct px_s3_request;
  * store; NULL: none. PX_OK: the keys are good. PX_UNAUTHENTICATED: they are refused. PX_FORBIDDEN:
  * they may not list. PX_NO_SECRET: there is no such bucket.
  */
-enum px_status px_store_try_s3(const struct px_s3_request *request, char *ca_file,
-			       int64_t deadline) PX_MUST_CHECK;
+enum px_status px_store_try_s3(const struct px_s3_request *request, char *ca_file, int64_t deadline)
+	PX_MUST_CHECK;
 
 void px_store_free(struct px_store **store);
 

@@ -56,9 +56,6 @@ struct px_token {
 enum px_status px_token_parse(const char *json, size_t len, const char *device,
 			      struct px_token **ret_token);
 
-/* Whether a store may have this name: letters, digits, '-' and '_', and not nothing. */
-bool px_token_store_allowed(const char *store);
-
 /* The JSON of a token, allocated; NULL: out of memory. */
 char *px_token_format(const struct px_token *token);
 
@@ -66,8 +63,8 @@ char *px_token_format(const struct px_token *token);
 struct px_token *px_token_copy(const struct px_token *token);
 
 /* Puts a copy of one in the place of another. -ENOMEM leaves it as it was. */
-int px_token_set_other(struct px_token_other *other,
-		       const struct px_token_other *value) PX_MUST_CHECK;
+int px_token_set_other(struct px_token_other *other, const struct px_token_other *value)
+	PX_MUST_CHECK;
 
 /* There is no change under way (any more). */
 void px_token_clear_other(struct px_token_other *other);

@@ -37,15 +37,15 @@ struct px_key_source {
 
 /* The same with a key from elsewhere than the store, for who has fetched many at once. */
 enum px_status px_unlock_with(const char *device, const struct px_options *options, bool test,
-			      const struct px_key_source *source,
-			      struct px_unlocked *ret_unlocked) PX_MUST_CHECK;
+			      const struct px_key_source *source, struct px_unlocked *ret_unlocked)
+	PX_MUST_CHECK;
 
 /* The deadline of a command's questions to the store, by option or config. */
 int64_t px_unlock_deadline(const struct px_config *config, const struct px_options *options);
 
 /* The value of the secret at a full path, if it can be a key. */
-enum px_status px_unlock_fetch(struct px_store *store, const char *path,
-			       struct px_secret **ret_key) PX_MUST_CHECK;
+enum px_status px_unlock_fetch(struct px_store *store, const char *path, struct px_secret **ret_key)
+	PX_MUST_CHECK;
 
 /*
  * Resolve and fetch alone: which secret opens a loaded volume, and its value. The seal is still to
@@ -53,8 +53,8 @@ enum px_status px_unlock_fetch(struct px_store *store, const char *path,
  */
 enum px_status px_unlock_key(struct px_luks *luks, const struct px_config *config,
 			     struct px_store *store, const struct px_options *options,
-			     struct px_choice *ret_choice,
-			     struct px_secret **ret_key) PX_MUST_CHECK;
+			     struct px_choice *ret_choice, struct px_secret **ret_key)
+	PX_MUST_CHECK;
 
 void px_unlocked_clear(struct px_unlocked *unlocked);
 

@@ -19,11 +19,7 @@ struct px_worker {
 	int from;  /* reads what it says; -1: none */
 };
 
-#define PX_WORKER_NONE                                                                             \
-	(struct px_worker)                                                                         \
-	{                                                                                          \
-		.pid = 0, .from = -1                                                               \
-	}
+#define PX_WORKER_NONE ((struct px_worker){ .pid = 0, .from = -1 })
 
 /*
  * Runs work(arg, in, to): `in` is a descriptor of the caller's that it is to keep (-1: none; it

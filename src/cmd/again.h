@@ -22,8 +22,8 @@ struct px_again {
  * For the mapping in *again (px_find_volume), the rest: the same checks as when a volume is opened,
  * and one more: the header on the device is that of the mapping.
  */
-enum px_status px_again_fetch(struct px_again *again,
-			      const struct px_options *options) PX_MUST_CHECK;
+enum px_status px_again_fetch(struct px_again *again, const struct px_options *options)
+	PX_MUST_CHECK;
 
 void px_again_clear(struct px_again *again);
 

@@ -1,39 +1,48 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include "census.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "pxenc/block.h"
 #include "pxenc/log.h"
 #include "pxenc/strv.h"
 
-static enum px_status see(const char *name, struct px_seen *seen)
+static enum px_status see(const char *name, bool suspended, struct px_seen *seen)
 {
 	px_auto(free) char *device = px_block_path(name);
 
 	seen->name = strdup(name);
 	if (!seen->name || !device)
 		return px_nomem();
-	seen->r = px_peek(device, &seen->peek);
+	seen->r = suspended ? -EBUSY : px_peek(device, &seen->peek);
 	return PX_OK;
+}
+
+static enum px_status see_all(char *const *names, bool suspended, struct px_census *census)
+{
+	enum px_status st = PX_OK;
+
+	for (; !st && names && *names; names++)
+		st = see(*names, suspended, &census->seen[census->count++]);
+	return st;
 }
 
 enum px_status px_census_take(struct px_census *ret_census)
 {
 	px_auto(census) struct px_census census = { 0 };
-	px_auto(strv) char **names = NULL;
-	enum px_status st = PX_OK;
-	int r = px_block_list(&names);
-	size_t count;
+	px_auto(strv) char **names = NULL, **suspended = NULL;
+	int r = px_block_list(&names, &suspended);
+	enum px_status st;
 
 	if (r < 0)
-		return px_fail(PX_KERNEL, "cannot look for devices in /sys: %s", strerror(-r));
-	count = px_strv_len(names);
-	census.seen = calloc(count + 1, sizeof(*census.seen));
+		return px_block_failed(r);
+	census.seen = calloc(px_strv_len(names) + px_strv_len(suspended) + 1, sizeof(*census.seen));
 	if (!census.seen)
 		return px_nomem();
-	for (; !st && census.count < count; census.count++)
-		st = see(names[census.count], &census.seen[census.count]);
+	st = see_all(names, false, &census);
+	if (!st)
+		st = see_all(suspended, true, &census);
 	if (st)
 		return st;
 	*ret_census = census;

@@ -12,13 +12,13 @@
  * disk that is dead.
  */
 struct px_census {
-	struct px_seen *seen; /* by the order of px_block_list */
+	struct px_seen *seen;
 	size_t count;
 };
 
 struct px_seen {
 	char *name; /* below /dev */
-	int r;	    /* px_peek's */
+	int r;	    /* px_peek's; -EBUSY: it was suspended */
 	struct px_peek peek;
 };
 

@@ -148,7 +148,7 @@ static enum px_status close_all(bool (*match)(const struct px_mapping *), bool f
 
 	r = px_mapping_list(&list, &count);
 	if (r < 0)
-		return px_fail(PX_KERNEL, "cannot look for mappings in /sys: %s", strerror(-r));
+		return px_block_failed(r);
 	if (count > 0)
 		st = close_some(match, force, list, count, ret_matched);
 	px_mapping_list_free(&list, count);

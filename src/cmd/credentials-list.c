@@ -101,7 +101,7 @@ static enum px_status look_at_all(struct px_session *session, char *const *names
 
 static enum px_status list(bool json)
 {
-	__attribute__((cleanup(shown_cleanup))) struct shown shown = { .table.columns = COLUMNS };
+	px_cleanup(shown_cleanup) struct shown shown = { .table.columns = COLUMNS };
 	px_auto(session) struct px_session session = { 0 };
 	px_auto(strv) char **names = NULL;
 	px_auto(free) char *folder = NULL;

@@ -4,18 +4,13 @@
 #include <string.h>
 
 #include "doctor.h"
+#include "pxenc/block.h"
 #include "pxenc/lock.h"
 #include "pxenc/log.h"
 #include "pxenc/mapping.h"
 #include "pxenc/options.h"
 
 #define CHECK "mapping"
-
-static void cannot_look(struct px_doctor *doctor, int r)
-{
-	px_doctor_fail(doctor, CHECK,
-		       px_fail(PX_KERNEL, "cannot look for mappings in /sys: %s", strerror(-r)));
-}
 
 /* What a reencryption that was killed has left below the volume's mapping. */
 static void check_helpers(struct px_doctor *doctor, const char *device, dev_t devno,
@@ -27,7 +22,7 @@ static void check_helpers(struct px_doctor *doctor, const char *device, dev_t de
 
 	px_mapping_list_free(&list, count);
 	if (r < 0) {
-		cannot_look(doctor, r);
+		px_doctor_fail(doctor, CHECK, px_block_failed(r));
 		return;
 	}
 	if (count == 0 || px_lock_is_held(device))
@@ -36,9 +31,8 @@ static void check_helpers(struct px_doctor *doctor, const char *device, dev_t de
 		px_doctor_fail(doctor, CHECK,
 			       px_fail(PX_BUSY,
 				       "a reencryption was killed, and a part of %s is out of "
-				       "reach: unmount it, pxenc close %s (--force if that "
-				       "hangs), then pxenc rotate %s",
-				       mapped, mapped, device));
+				       "reach until it goes on: pxenc rotate %s",
+				       mapped, device));
 	else
 		px_doctor_warn(doctor, CHECK,
 			       "a reencryption was killed and left mappings behind: pxenc rotate "
@@ -70,7 +64,7 @@ static void show_name(struct px_doctor *doctor, const char *uuid)
 	if (r == -ENOENT)
 		px_doctor_ok(doctor, CHECK, "it is not open");
 	else if (r < 0)
-		cannot_look(doctor, r);
+		px_doctor_fail(doctor, CHECK, px_block_failed(r));
 	else if (mapping.gone)
 		px_doctor_warn(doctor, CHECK,
 			       "%s is of a disk that was pulled out: the next open removes it, or "
@@ -93,7 +87,7 @@ void px_doctor_check_mapping(struct px_doctor *doctor, const char *device, dev_t
 	if (r == 0)
 		show_own(doctor, &mapping);
 	else if (r != -ENOENT)
-		cannot_look(doctor, r);
+		px_doctor_fail(doctor, CHECK, px_block_failed(r));
 	else if (uuid)
 		show_name(doctor, uuid);
 	check_helpers(doctor, device, devno, mapping.name);

@@ -238,8 +238,12 @@ static enum px_status write_token(struct job *job)
 /* Back to the volume as it was; a keyslot that stays is said. */
 static void take_back(struct job *job, int before)
 {
-	if (job->slot >= 0 && job->slot != before &&
-	    px_luks_destroy_slot(job->luks, job->slot) != PX_OK) {
+	/* A LUKS2 token whose writing failed may be there all the same, and names the keyslot. */
+	enum px_status st = px_luks_drop_token(job->luks);
+
+	if (!st && job->slot >= 0 && job->slot != before)
+		st = px_luks_destroy_slot(job->luks, job->slot);
+	if (st) {
 		px_warn("%s: keyslot %d is left: run enroll again", job->args->device, job->slot);
 		return;
 	}
@@ -265,8 +269,7 @@ static enum px_status adopt(struct job *job)
 
 static enum px_status enroll(const struct arguments *args)
 {
-	__attribute__((
-		cleanup(job_cleanup))) struct job job = { .args = args, .lock = -1, .slot = -1 };
+	px_cleanup(job_cleanup) struct job job = { .args = args, .lock = -1, .slot = -1 };
 	enum px_status st;
 
 	st = load(&job);

@@ -160,7 +160,9 @@ static enum px_status is_own_backup(const struct px_erasure *erasure, struct px_
 	st = px_header_fetch(session, manifest, &bytes);
 	if (st)
 		return st;
-	if (px_backup_parse(bytes, (size_t)manifest->len, &backup) < 0)
+	/* A newer one was taken of a clone that has changed since. */
+	if (px_backup_parse(bytes, (size_t)manifest->len, &backup) < 0 ||
+	    backup.generation > erasure->generation)
 		return PX_OK;
 	if (erasure->volume_key)
 		*ret_own = px_backup_verify(&backup, erasure->volume_key) == 0;
@@ -174,7 +176,7 @@ static enum px_status is_own_backup(const struct px_erasure *erasure, struct px_
 static enum px_status drop_backup(const struct px_erasure *erasure, struct px_session *session)
 {
 	struct px_manifest manifest;
-	bool own = erasure->sealed;
+	bool own = erasure->sealed, stays = false;
 	enum px_status st;
 
 	st = px_header_find(session, erasure->uuid, &manifest);
@@ -184,12 +186,15 @@ static enum px_status drop_backup(const struct px_erasure *erasure, struct px_se
 		/* A part is missing, or has another length: whose it was, nobody knows. */
 		if (st == PX_NO_SECRET)
 			return PX_OK;
+		if (!st && own)
+			st = px_uuid_stays(erasure->uuid, erasure->device, "the header backup",
+					   &stays);
 	}
 	if (st == PX_BAD_HEADER)
 		return PX_OK;
 	if (st && st != PX_NO_SECRET)
 		return st;
-	return own ? px_header_drop(session, erasure->uuid) : PX_OK;
+	return own && !stays ? px_header_drop(session, erasure->uuid) : PX_OK;
 }
 
 enum px_status px_erasure_drop(const struct px_erasure *erasure, struct px_session *session)

@@ -68,10 +68,13 @@ static enum px_status claim(struct job *job)
 static enum px_status load(struct job *job)
 {
 	struct px_peek peek;
+	int r = px_peek(job->path, &peek);
 
-	return px_peek(job->path, &peek) == 0
-		       ? px_luks_load_to_change(job->path, &job->erasure.luks)
-		       : PX_OK;
+	if (r == -EINVAL || r == -EBADMSG)
+		return PX_OK;
+	return r < 0 ? px_fail(PX_KERNEL, "the header on %s cannot be looked at: %s", job->device,
+			       strerror(-r))
+		     : px_luks_load_to_change(job->path, &job->erasure.luks);
 }
 
 static enum px_status find_size(struct job *job)
@@ -101,6 +104,7 @@ static enum px_status look_at_device(struct job *job)
 		return st;
 	job->erasure.device = job->path;
 	job->erasure.uuid = job->seen.names.uuid;
+	job->erasure.generation = job->seen.generation;
 	if (job->erasure.luks
 		    ? !px_luks_token(job->erasure.luks)
 		    : !job->seen.seen || strcmp(job->seen.names.subsystem, PX_SUBSYSTEM) != 0)
@@ -203,7 +207,7 @@ enum px_status px_cmd_erase(int argc, char **argv)
 	static const struct option longs[] = { PX_COMMON_OPTIONS,
 					       { "force", no_argument, NULL, 'F' },
 					       { NULL, 0, NULL, 0 } };
-	__attribute__((cleanup(job_cleanup))) struct job job = { .lock = -1, .claim = -1 };
+	px_cleanup(job_cleanup) struct job job = { .lock = -1, .claim = -1 };
 	enum px_status st;
 	bool force = false;
 	int c;

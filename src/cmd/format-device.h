@@ -14,11 +14,7 @@ struct px_target {
 	bool agreed; /* the user said yes to the loss of what is on it */
 };
 
-#define PX_TARGET_NONE                                                                             \
-	(struct px_target)                                                                         \
-	{                                                                                          \
-		.path = (void *)0, .lock = -1, .agreed = false                                     \
-	}
+#define PX_TARGET_NONE ((struct px_target){ .path = NULL, .lock = -1 })
 
 /* The statuses of px_lock_device. */
 enum px_status px_target_take(const char *device, struct px_target *ret_target);

@@ -337,7 +337,7 @@ static enum px_status complete(const struct arguments *args, const struct px_tar
 
 static enum px_status format(const struct arguments *args)
 {
-	__attribute__((cleanup(plan_cleanup))) struct plan plan = { 0 };
+	px_cleanup(plan_cleanup) struct plan plan = { 0 };
 	px_auto(target) struct px_target target = PX_TARGET_NONE;
 	enum px_status st;
 

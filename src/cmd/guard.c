@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "pxenc/block.h"
 #include "pxenc/clock.h"
 #include "pxenc/cmd.h"
 #include "pxenc/log.h"
@@ -306,12 +307,26 @@ static void start(struct px_watched *watched, enum px_step step)
 	look_after(watched);
 }
 
+/* While the store was asked, its name may have become another volume's. */
+static bool is_the_same(const struct px_watched *watched)
+{
+	px_auto(mapping) struct px_mapping mapping = { 0 };
+	px_auto(free) char *device = NULL;
+
+	if (px_mapping_by_name(watched->name, &mapping) < 0)
+		return false;
+	if (!watched->device || !mapping.slave_name)
+		return !watched->device && !mapping.slave_name;
+	device = px_block_path(mapping.slave_name);
+	return device && strcmp(device, watched->device) == 0;
+}
+
 static void act(struct px_watched *watched)
 {
 	enum px_step step = px_watched_judge(watched);
 
 	tell_doubt(watched);
-	if (step != PX_STEP_NONE)
+	if (step != PX_STEP_NONE && is_the_same(watched))
 		start(watched, step);
 }
 

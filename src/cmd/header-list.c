@@ -89,7 +89,7 @@ static enum px_status collect(struct px_session *session, struct list *list)
 
 enum px_status px_header_list(struct px_session *session, const char *device, uint64_t size)
 {
-	__attribute__((cleanup(list_cleanup))) struct list list = { NULL, 0 };
+	px_cleanup(list_cleanup) struct list list = { NULL, 0 };
 	enum px_status st;
 
 	st = collect(session, &list);

@@ -8,7 +8,7 @@
 
 /* The header backups that a device could have had, to standard output, those of devices of its size
  * first. Never PX_OK: somebody has to choose. */
-enum px_status px_header_list(struct px_session *session, const char *device,
-			      uint64_t size) PX_MUST_CHECK;
+enum px_status px_header_list(struct px_session *session, const char *device, uint64_t size)
+	PX_MUST_CHECK;
 
 #endif

@@ -172,8 +172,14 @@ static enum px_status look_if_sound(struct job *job, struct px_secret **ret_volu
 	px_auto(secret) struct px_secret *key = NULL, *volume_key = NULL;
 	struct px_peek peek;
 	enum px_status st;
+	int r;
 
-	if (px_peek(job->path, &peek) < 0 || !*peek.secret)
+	r = px_peek(job->path, &peek);
+	if (r < 0 && r != -EINVAL && r != -EBADMSG)
+		return px_fail(PX_KERNEL,
+			       "whether the header on %s is sound cannot be found out: %s",
+			       job->path, strerror(-r));
+	if (r < 0 || !*peek.secret)
 		return PX_OK;
 	st = px_luks_load_to_change(job->path, &luks);
 	if (!st)
@@ -229,15 +235,8 @@ static enum px_status check_header(struct job *job)
 static bool is_own_mapping(dev_t device, const char *uuid)
 {
 	px_auto(mapping) struct px_mapping mapping = { 0 };
-	char wanted[64] = "CRYPT-LUKS2-", *to = wanted + strlen(wanted);
 
-	for (; *uuid; uuid++)
-		if (*uuid != '-')
-			*to++ = *uuid;
-	*to++ = '-';
-	*to = '\0';
-	return px_mapping_by_slave(device, &mapping) == 0 &&
-	       strncmp(mapping.dm_uuid, wanted, strlen(wanted)) == 0;
+	return px_mapping_by_slave(device, &mapping) == 0 && px_mapping_has_uuid(&mapping, uuid);
 }
 
 /* Nobody mounts it from now on. While its own mapping is open it cannot be claimed: so again when
@@ -326,7 +325,7 @@ static enum px_status restore(const struct arguments *args, struct job *job)
 
 enum px_status px_cmd_header_restore(int argc, char **argv)
 {
-	__attribute__((cleanup(job_cleanup))) struct job job = { .lock = -1, .claim = -1 };
+	px_cleanup(job_cleanup) struct job job = { .lock = -1, .claim = -1 };
 	struct arguments args = { .device = NULL };
 	enum px_status st;
 

@@ -196,7 +196,7 @@ enum px_status px_cmd_header_seal(int argc, char **argv)
 	static const struct option longs[] = { PX_COMMON_OPTIONS,
 					       { "force", no_argument, NULL, 'F' },
 					       { NULL, 0, NULL, 0 } };
-	__attribute__((cleanup(job_cleanup))) struct job job = { .lock = -1 };
+	px_cleanup(job_cleanup) struct job job = { .lock = -1 };
 	bool force = false;
 	int c;
 

@@ -125,6 +125,8 @@ static enum px_status generate(struct px_session *session, const char *uuid, con
 	if (st)
 		return st;
 	r = px_key_generate(&key->key);
+	if (r == -ENOMEM)
+		return px_nomem();
 	if (r < 0)
 		return px_fail(PX_KERNEL, "cannot make a key: %s", strerror(-r));
 	key->generated = true;

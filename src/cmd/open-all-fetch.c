@@ -117,7 +117,7 @@ static int read_request(const struct px_frame *request, char **ret_path, int64_t
 static int serve(struct conversation *conversation, int in, int to)
 {
 	px_auto(frame) struct px_frame request = { .payload = NULL };
-	__attribute__((cleanup(answer_cleanup))) struct answer answer = { .status = PX_OK };
+	px_cleanup(answer_cleanup) struct answer answer = { .status = PX_OK };
 	px_auto(free) char *path = NULL;
 	int64_t deadline;
 	int r;

@@ -498,8 +498,7 @@ static enum px_status show(const struct px_all *all, bool json)
 enum px_status px_open_all(char *const *devices, const struct px_options *options, bool test,
 			   bool json)
 {
-	__attribute__((cleanup(all_cleanup))) struct px_all all = { .options = options,
-								    .test = test };
+	px_cleanup(all_cleanup) struct px_all all = { .options = options, .test = test };
 	px_auto(config) struct px_config *config = NULL;
 	enum px_status st;
 	size_t i;

@@ -28,7 +28,7 @@ struct px_report {
 	bool wants_key; /* the header is fine, and the volume is not open */
 	bool has_token; /* a LUKS2 token, which says: */
 	char secret[PX_PATH_MAX + 1];
-	char store[128];
+	char store[PX_STORE_MAX + 1];
 	char uuid[64];
 	char name[PX_NAME_MAX + 1]; /* of the mapping; "" when there is none */
 	bool created;		    /* it was not there before */
@@ -129,8 +129,8 @@ void px_all_fetch(struct px_all *all);
 void px_all_hear_fetcher(struct px_all *all, struct px_fetcher *fetcher);
 void px_all_end_fetchers(struct px_all *all);
 /* The number of the secret of a volume whose header was looked at; it is added if it is new. */
-enum px_status px_all_want(struct px_all *all, struct px_volume *volume,
-			   size_t *ret_number) PX_MUST_CHECK;
+enum px_status px_all_want(struct px_all *all, struct px_volume *volume, size_t *ret_number)
+	PX_MUST_CHECK;
 /* Milliseconds until px_all_fetch may do more by the clock alone; -1: never. */
 int px_all_fetch_wait(const struct px_all *all);
 

@@ -42,30 +42,35 @@ static void describe(const struct px_luks *luks, struct px_peek *peek)
 		 token && token->old.secret ? token->old.secret : "");
 	snprintf(peek->store, sizeof(peek->store), "%s", token ? token->store : "");
 	peek->key_bits = px_luks_key_bits(luks);
-	peek->version = px_luks_version(luks);
 }
 
 /* What cannot be opened at all is not there, or not ours to look at. */
-static int why_refused(const char *device)
+static int why_not(const char *device, enum px_status refused)
 {
 	bool labelled = false;
 	enum px_status st = px_luks_look_for_label(device, &labelled);
 
-	return st == PX_NO_VOLUME || (st == PX_OK && !labelled) ? -EINVAL : -EBADMSG;
+	if (refused == PX_NOMEM)
+		return -ENOMEM;
+	if (st == PX_NO_VOLUME || (st == PX_OK && !labelled))
+		return -EINVAL;
+	return refused == PX_KERNEL ? -EIO : -EBADMSG;
 }
 
 static void look(void *arg, int in, int to)
 {
 	px_auto(luks) struct px_luks *luks = NULL;
 	struct answer answer = { .r = 0 };
+	enum px_status st;
 
 	(void)in;
 	px_worker_be_quiet();
 	px_log_set_sink(be_silent);
-	if (px_luks_load(arg, &luks) == PX_OK)
-		describe(luks, &answer.peek);
+	st = px_luks_load(arg, &luks);
+	if (st)
+		answer.r = why_not(arg, st);
 	else
-		answer.r = why_refused(arg);
+		describe(luks, &answer.peek);
 	if (px_write_all(to, &answer, sizeof(answer)) < 0)
 		return;
 }
@@ -82,7 +87,7 @@ static int read_answer(int from, struct px_peek *ret_peek)
 	if (r == 0)
 		return -ETIMEDOUT;
 	if (read(from, &answer, sizeof(answer)) != sizeof(answer))
-		return -EBADMSG;
+		return -EPIPE;
 	if (answer.r == 0)
 		*ret_peek = answer.peek;
 	return answer.r;

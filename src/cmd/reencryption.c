@@ -85,10 +85,15 @@ static enum px_status prepare(struct px_rotation *rotation, bool force)
 	if (st)
 		return st;
 	st = make_second(rotation, slot);
-	if (st && undo(rotation) != PX_OK)
+	if (!st)
+		return PX_OK;
+	if (undo(rotation) != PX_OK)
 		px_warn("%s: its reencryption has not begun, and its header still says so: pxenc "
 			"rotate %s",
 			rotation->device, rotation->device);
+	else if (px_header_keep(rotation->session, rotation->luks, rotation->key) != PX_OK)
+		px_warn("%s: its header has no backup: pxenc header backup %s", rotation->device,
+			rotation->device);
 	return st;
 }
 

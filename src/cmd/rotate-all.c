@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "pxenc/block.h"
 #include "pxenc/disks.h"
 #include "pxenc/log.h"
 #include "pxenc/peek.h"
@@ -28,7 +29,7 @@ static enum px_status find_volumes(char ***ret_devices, size_t *ret_silent)
 	int r = px_disks_list(PX_DISKS_ROOT, &disks);
 
 	if (r < 0)
-		return px_fail(PX_KERNEL, "cannot look for disks in /sys: %s", strerror(-r));
+		return px_block_failed(r);
 	for (disk = disks; disk && *disk; disk++) {
 		r = px_peek(*disk, &peek);
 		if (r == -ETIMEDOUT) {

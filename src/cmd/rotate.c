@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "pxenc/block.h"
 #include "pxenc/cmd.h"
 #include "pxenc/header-backup.h"
 #include "pxenc/helpers.h"
@@ -247,12 +248,24 @@ static enum px_status find_mapping(struct job *job)
 		return px_fail(PX_NO_VOLUME, "%s: %s", job->device, strerror(errno));
 	r = S_ISBLK(st.st_mode) ? px_mapping_by_slave(st.st_rdev, &job->mapping) : -ENOENT;
 	if (r < 0 && r != -ENOENT)
-		return px_fail(PX_KERNEL, "cannot look for mappings in /sys: %s", strerror(-r));
+		return px_block_failed(r);
 	if (job->mapping.suspended)
 		return px_fail(PX_BUSY, "the mapping %s of %s is suspended: resume it first",
 			       job->mapping.name, job->device);
 	job->devno = S_ISBLK(st.st_mode) ? st.st_rdev : 0;
 	return PX_OK;
+}
+
+/* By something else than a mapping of its own, before its header says that it is reencrypted. */
+static enum px_status check_unused(const struct job *job)
+{
+	px_auto(fd) int claim = -1;
+	int r = px_device_claim(job->device, job->lock, &claim);
+
+	if (r == -EBUSY)
+		return px_fail(PX_BUSY, "%s is in use: see lsblk %s", job->device, job->device);
+	return r < 0 ? px_fail(PX_NO_VOLUME, "cannot open %s: %s", job->device, strerror(-r))
+		     : PX_OK;
 }
 
 /* The lock is ours, so helpers below it are of one who was killed. */
@@ -270,11 +283,13 @@ static enum px_status settle(const struct arguments *args, struct job *job)
 			       "another one, where reencrypting it here would destroy it: if it is "
 			       "not, rotate it without --all",
 			       args->device);
-	if (!job->mapping.name)
-		return px_helpers_settle_unmapped(job->device, job->devno);
+	if (!job->mapping.name) {
+		st = px_helpers_settle_unmapped(job->device, job->devno);
+		return st ? st : check_unused(job);
+	}
 	r = px_helpers_count(job->devno);
 	if (r < 0)
-		return px_fail(PX_KERNEL, "cannot look for mappings in /sys: %s", strerror(-r));
+		return px_block_failed(r);
 	if (r == 0)
 		return PX_OK;
 	/* libcryptsetup has one volume at a time. */
@@ -314,7 +329,7 @@ static enum px_status reencrypt(const struct arguments *args, struct job *job)
 
 static enum px_status rotate(const struct arguments *args)
 {
-	__attribute__((cleanup(job_cleanup))) struct job job = { .lock = -1 };
+	px_cleanup(job_cleanup) struct job job = { .lock = -1 };
 	enum px_status st;
 	bool done, told;
 

@@ -91,17 +91,18 @@ static int add_user(struct search *search, const char *device, const struct px_m
 	return px_strv_add(&search->users, user);
 }
 
-static int add_unknown(struct search *search, const char *device, int r)
+static int add_unknown(char ***users, const char *device, int r)
 {
 	px_auto(free) char *user = NULL;
 	const char *why = r == -ETIMEDOUT ? "which does not answer"
+			  : r == -EBUSY	  ? "which is suspended"
 					  : "whose header cannot be read, or is refused";
 
 	if (asprintf(&user, "%s (%s, so nobody knows)", device, why) < 0) {
 		user = NULL;
 		return -ENOMEM;
 	}
-	return px_strv_add(&search->users, user);
+	return px_strv_add(users, user);
 }
 
 /* The uuid of an open volume, CRYPT-LUKS2-<32 digits>-…, tells its own keys even where its header
@@ -136,7 +137,7 @@ static int peek_at(const struct search *search, const char *name, const char *de
 	return seen->r;
 }
 
-static int look_at(struct search *search, const char *name)
+static int look_at(struct search *search, const char *name, bool suspended)
 {
 	const struct px_mapping *mapping = mapping_of(search, name);
 	px_auto(free) char *device = px_block_path(name);
@@ -147,23 +148,25 @@ static int look_at(struct search *search, const char *name)
 		return -ENOMEM;
 	if (search->except && strcmp(device, search->except) == 0)
 		return 0;
-	r = peek_at(search, name, device, &peek);
+	r = suspended ? -EBUSY : peek_at(search, name, device, &peek);
 	if (r == 0 && is_named(search, &peek))
 		return add_user(search, device, mapping);
 	if (r < 0 && mapping && is_own_key(search, mapping))
 		return add_user(search, device, mapping);
-	return r < 0 && r != -EINVAL ? add_unknown(search, device, r) : 0;
+	return r < 0 && r != -EINVAL ? add_unknown(&search->users, device, r) : 0;
 }
 
 static int look_at_all(struct search *search)
 {
-	px_auto(strv) char **names = NULL;
+	px_auto(strv) char **names = NULL, **suspended = NULL;
 	int r = px_mapping_list(&search->mappings, &search->mapping_count);
 
 	if (r == 0)
-		r = px_block_list(&names);
+		r = px_block_list(&names, &suspended);
 	for (char **name = names; r == 0 && name && *name; name++)
-		r = look_at(search, *name);
+		r = look_at(search, *name, false);
+	for (char **name = suspended; r == 0 && name && *name; name++)
+		r = look_at(search, *name, true);
 	return r;
 }
 
@@ -196,8 +199,8 @@ static enum px_status is_cluster_key(const struct px_session *session, const cha
 
 enum px_status px_secret_use(const struct px_session *session, const char *full, char **ret_use)
 {
-	__attribute__((cleanup(search_cleanup))) struct search search = { .config = session->config,
-									  .full = full };
+	px_cleanup(search_cleanup) struct search search = { .config = session->config,
+							    .full = full };
 	const char *relative = below_base(session->config, full);
 	px_auto(free) char *users = NULL;
 	enum px_status st;
@@ -231,7 +234,7 @@ enum px_status px_secret_use(const struct px_session *session, const char *full,
 enum px_status px_secret_stays(const struct px_session *session, const struct px_census *census,
 			       const char *full, const char *device, bool *ret_stays)
 {
-	__attribute__((cleanup(search_cleanup))) struct search search = {
+	px_cleanup(search_cleanup) struct search search = {
 		.config = session->config, .full = full, .except = device, .census = census
 	};
 	px_auto(free) char *users = NULL;
@@ -243,6 +246,45 @@ enum px_status px_secret_stays(const struct px_session *session, const struct px
 	if (users)
 		px_warn("the secret '%s' stays: it is the key of %s, too", full, users);
 	*ret_stays = users != NULL;
+	return PX_OK;
+}
+
+static enum px_status find_uuid(const struct px_census *census, const char *uuid,
+				const char *device, char ***users)
+{
+	for (size_t i = 0; i < census->count; i++) {
+		const struct px_seen *seen = &census->seen[i];
+		px_auto(free) char *path = px_block_path(seen->name);
+		int r = path ? 0 : -ENOMEM;
+
+		if (r == 0 && strcmp(path, device) != 0 && seen->r == 0 &&
+		    strcmp(seen->peek.uuid, uuid) == 0)
+			r = px_strv_add(users, path);
+		else if (r == 0 && strcmp(path, device) != 0 && seen->r < 0 && seen->r != -EINVAL)
+			r = add_unknown(users, path, seen->r);
+		if (r < 0)
+			return px_nomem();
+	}
+	return PX_OK;
+}
+
+enum px_status px_uuid_stays(const char *uuid, const char *device, const char *what,
+			     bool *ret_stays)
+{
+	px_auto(census) struct px_census census = { 0 };
+	px_auto(strv) char **found = NULL;
+	px_auto(free) char *users = NULL;
+	enum px_status st = px_census_take(&census);
+
+	if (!st)
+		st = find_uuid(&census, uuid, device, &found);
+	if (st || !found)
+		return st;
+	users = px_strv_join(found, ", ");
+	if (!users)
+		return px_nomem();
+	px_warn("%s of volume %s stays: its uuid may be that of %s, too", what, uuid, users);
+	*ret_stays = true;
 	return PX_OK;
 }
 

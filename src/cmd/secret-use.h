@@ -14,8 +14,8 @@
 
 /* The words that go on "this deletes 'PATH', "; NULL: nothing is known of. full: as the store has
  * the path. PX_KERNEL, PX_NOMEM, the store's failures. */
-enum px_status px_secret_use(const struct px_session *session, const char *full,
-			     char **ret_use) PX_MUST_CHECK;
+enum px_status px_secret_use(const struct px_session *session, const char *full, char **ret_use)
+	PX_MUST_CHECK;
 
 /*
  * Before a secret is deleted since a device has no more use for it: whether another device of this
@@ -27,6 +27,13 @@ enum px_status px_secret_use(const struct px_session *session, const char *full,
  */
 enum px_status px_secret_stays(const struct px_session *session, const struct px_census *census,
 			       const char *full, const char *device, bool *ret_stays) PX_MUST_CHECK;
+
+/*
+ * Whether a device of this machine other than that one (without links) is a volume with this uuid,
+ * as a clone is, or nobody knows: it is said, with what stays for its sake ("the header backup").
+ */
+enum px_status px_uuid_stays(const char *uuid, const char *device, const char *what,
+			     bool *ret_stays) PX_MUST_CHECK;
 
 /* Asks whether to do this ("this deletes") to a secret, with what px_secret_use says of it. PX_OK
  * without a question where that is nothing. PX_DECLINED. */

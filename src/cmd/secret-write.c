@@ -73,8 +73,12 @@ static enum px_status parse(int argc, char **argv, struct arguments *args)
 
 static enum px_status get_value(struct arguments *args)
 {
-	if (args->generate && px_key_generate(&args->value) < 0)
-		return px_fail(PX_NOMEM, "cannot make a key: %s", strerror(errno));
+	int r = args->generate ? px_key_generate(&args->value) : 0;
+
+	if (r == -ENOMEM)
+		return px_nomem();
+	if (r < 0)
+		return px_fail(PX_KERNEL, "cannot make a key: %s", strerror(-r));
 	if (!args->value)
 		return px_prompt_new_secret("value", &args->value);
 	if (!px_secret_len(args->value))

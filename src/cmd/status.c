@@ -143,7 +143,7 @@ static enum px_status find_all(struct rows *rows)
 
 	r = px_mapping_list(&list, &count);
 	if (r < 0)
-		return px_fail(PX_KERNEL, "cannot look for mappings in /sys: %s", strerror(-r));
+		return px_block_failed(r);
 	st = look_at_all(list, count, rows);
 	px_mapping_list_free(&list, count);
 	return st;
@@ -151,7 +151,7 @@ static enum px_status find_all(struct rows *rows)
 
 static enum px_status status(char *const *names, bool json)
 {
-	__attribute__((cleanup(rows_cleanup))) struct rows rows = { NULL, 0 };
+	px_cleanup(rows_cleanup) struct rows rows = { NULL, 0 };
 	enum px_status st, shown;
 
 	st = *names ? find_named(names, &rows) : find_all(&rows);

@@ -54,8 +54,8 @@ struct px_watch {
  * Takes in what sysfs shows now: new volumes come, closed ones go, except while a step is under way
  * or a look unanswered. -ENOMEM leaves a watch that is sound.
  */
-int px_watch_update(struct px_watch *watch, const struct px_mapping *mappings,
-		    size_t count) PX_MUST_CHECK;
+int px_watch_update(struct px_watch *watch, const struct px_mapping *mappings, size_t count)
+	PX_MUST_CHECK;
 
 /* Its header names this secret now. What was said about another one does not count. -ENOMEM. */
 int px_watched_set_secret(struct px_watched *watched, const char *secret) PX_MUST_CHECK;

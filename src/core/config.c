@@ -251,7 +251,7 @@ enum px_status px_config_parse(const char *text, size_t len, const char *file,
 		{ NULL, NULL },
 	};
 	px_auto(config) struct px_config *config = new_config(file);
-	__attribute__((cleanup(json_cleanup))) cJSON *json = NULL;
+	px_cleanup(json_cleanup) cJSON *json = NULL;
 	const char *end = text;
 	enum px_status st;
 
@@ -371,13 +371,10 @@ static enum px_status check_urls(const struct px_config *config)
 
 static enum px_status check_store(const struct px_config *config)
 {
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				      "0123456789-_";
-
-	if (config->store[strspn(config->store, allowed)])
-		return px_fail(PX_USAGE, "the store '%s' must be letters, digits, - and _",
-			       config->store);
-	return PX_OK;
+	if (px_path_may_be_store(config->store))
+		return PX_OK;
+	return px_fail(PX_USAGE, "the store '%s' must be letters, digits, - and _, %d at most",
+		       config->store, PX_STORE_MAX);
 }
 
 static enum px_status check_cluster_secret_key(const struct px_config *config)

@@ -128,3 +128,12 @@ bool px_path_may_be_key(const char *relative)
 	       !starts_with(relative, "pxenc/") && !starts_with(relative, "credentials/") &&
 	       !is_header_backup(relative);
 }
+
+bool px_path_may_be_store(const char *name)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				      "0123456789-_";
+	size_t len = strlen(name);
+
+	return len > 0 && len <= PX_STORE_MAX && strspn(name, allowed) == len;
+}

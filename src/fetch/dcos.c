@@ -91,7 +91,7 @@ static void question_cleanup(struct question *question)
 	px_secret_free(&question->body);
 }
 
-#define auto_question __attribute__((cleanup(question_cleanup))) struct question
+#define auto_question px_cleanup(question_cleanup) struct question
 
 static enum px_status make_question(const struct px_dcos *dcos, const char *method,
 				    const char *verb, const char *path, const char *query,

@@ -27,8 +27,8 @@ struct px_exchange {
 
 /* http-request.c: the lines of the question's header, which hold the ACS token or a signature; the
  * question itself. libcurl keeps pointers to both. -ENOMEM. */
-int px_http_headers(const struct px_http_request *request,
-		    struct curl_slist **ret_headers) PX_MUST_CHECK;
+int px_http_headers(const struct px_http_request *request, struct curl_slist **ret_headers)
+	PX_MUST_CHECK;
 void px_http_headers_cleanup(struct curl_slist **headers);
 CURLcode px_http_set_request(const struct px_http *http, const struct px_http_request *request,
 			     struct curl_slist *headers) PX_MUST_CHECK;

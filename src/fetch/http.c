@@ -218,7 +218,7 @@ enum px_status px_http_ask(struct px_http *http, const struct px_http_request *r
 			   int connect_ms, int timeout_ms, struct px_http_answer *ret_answer,
 			   struct px_cause *cause)
 {
-	__attribute__((cleanup(px_http_headers_cleanup))) struct curl_slist *headers = NULL;
+	px_cleanup(px_http_headers_cleanup) struct curl_slist *headers = NULL;
 	struct px_exchange exchange = { .body_max = request->answer_max };
 	CURLcode c;
 

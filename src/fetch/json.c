@@ -36,7 +36,7 @@ static void json_cleanup(cJSON **json)
 	cJSON_Delete(*json);
 }
 
-#define auto_json __attribute__((cleanup(json_cleanup))) cJSON
+#define auto_json px_cleanup(json_cleanup) cJSON
 
 /* cJSON ends a string at the first NUL, raw or escaped, and keeps quiet about the rest. */
 static bool has_nul(const char *json, size_t len)

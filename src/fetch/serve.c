@@ -246,7 +246,7 @@ static int read_session(const struct px_frame *frame, struct talk *talk, struct 
 static enum px_status begin_session(const struct px_frame *frame, struct talk *talk,
 				    struct px_cause *cause)
 {
-	__attribute__((cleanup(session_cleanup))) struct session session = { .urls = NULL };
+	px_cleanup(session_cleanup) struct session session = { .urls = NULL };
 	enum px_status st;
 	int r;
 
@@ -403,7 +403,7 @@ static int send_again(const struct talk *talk)
 
 static int handle_request(const struct px_frame *frame, struct talk *talk)
 {
-	__attribute__((cleanup(job_cleanup))) struct job job = { .path = NULL };
+	px_cleanup(job_cleanup) struct job job = { .path = NULL };
 	enum px_status st;
 	int r;
 
@@ -436,7 +436,7 @@ static int serve_requests(struct talk *talk)
 
 int px_fetch_serve(int in, int out, bool unlocked)
 {
-	__attribute__((cleanup(talk_cleanup))) struct talk talk = { .in = in, .out = out };
+	px_cleanup(talk_cleanup) struct talk talk = { .in = in, .out = out };
 	px_auto(frame) struct px_frame frame = { .payload = NULL };
 	struct px_cause cause;
 	enum px_status st;

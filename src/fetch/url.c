@@ -44,7 +44,7 @@ static bool has_scheme(const char *url, bool plain)
 
 int px_http_split(const char *url, bool plain, char **ret_host, char **ret_port)
 {
-	__attribute__((cleanup(url_cleanup))) CURLU *parsed = curl_url();
+	px_cleanup(url_cleanup) CURLU *parsed = curl_url();
 	px_auto(free) char *host = NULL;
 	int r;
 

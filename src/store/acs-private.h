@@ -27,8 +27,8 @@ int px_acs_name(const struct px_acs_cache *cache, const char *owner, const char 
 int px_acs_read(const struct px_acs_cache *cache, const char *name, enum px_frame_type type,
 		struct px_frame *ret_frame) PX_MUST_CHECK;
 
-int px_acs_write(const struct px_acs_cache *cache, const char *name,
-		 const struct px_frame *frame) PX_MUST_CHECK;
+int px_acs_write(const struct px_acs_cache *cache, const char *name, const struct px_frame *frame)
+	PX_MUST_CHECK;
 
 /* -ENOENT: there was none. */
 int px_acs_remove(const struct px_acs_cache *cache, const char *owner, const char *ending);

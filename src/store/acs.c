@@ -155,7 +155,7 @@ static void dir_cleanup(DIR **dir)
 
 int px_acs_drop_all(const struct px_acs_cache *cache, bool *ret_any)
 {
-	__attribute__((cleanup(dir_cleanup))) DIR *dir = NULL;
+	px_cleanup(dir_cleanup) DIR *dir = NULL;
 	const struct dirent *entry;
 	bool any = false;
 	int fd;

@@ -55,7 +55,7 @@ static void stores_cleanup(struct stores *stores)
 	px_fd_cleanup(&stores->plain);
 }
 
-#define auto_stores __attribute__((cleanup(stores_cleanup))) struct stores
+#define auto_stores px_cleanup(stores_cleanup) struct stores
 
 /* A file that is not in its place yet, on the disk. */
 static int write_new(int dir, const void *data, size_t len)

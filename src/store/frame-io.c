@@ -117,26 +117,15 @@ static void format_header(const struct px_frame *frame, uint8_t bytes[PX_FRAME_H
 	memcpy(bytes + 12, &len, sizeof(len));
 }
 
-/* SIGPIPE is blocked meanwhile, and taken back if it was ours: a library must not change what
- * the program does about a closed standard output. */
 int px_frame_write(int fd, const struct px_frame *frame, int64_t deadline)
 {
-	static const struct timespec at_once = { 0, 0 };
-	sigset_t pipe_set, pending, before;
 	uint8_t header[PX_FRAME_HEADER];
 	int r;
 
-	sigemptyset(&pipe_set);
-	sigaddset(&pipe_set, SIGPIPE);
-	sigpending(&pending);
-	sigprocmask(SIG_BLOCK, &pipe_set, &before);
 	format_header(frame, header);
 	r = write_chunks(fd, header, sizeof(header), deadline);
 	if (r == 0)
 		r = write_chunks(fd, px_secret_bytes(frame->payload), px_secret_len(frame->payload),
 				 deadline);
-	if (r == -EPIPE && !sigismember(&pending, SIGPIPE))
-		sigtimedwait(&pipe_set, NULL, &at_once);
-	sigprocmask(SIG_SETMASK, &before, NULL);
 	return r;
 }

@@ -9,8 +9,8 @@
 /* What the parts of dm.h share. Nobody else includes this. */
 
 /* Runs work with libdevmapper silent, if it may be asked at all; its result, or -errno. */
-int px_dm_quietly(int (*work)(const char *name, void *arg), const char *name,
-		  void *arg) PX_MUST_CHECK;
+int px_dm_quietly(int (*work)(const char *name, void *arg), const char *name, void *arg)
+	PX_MUST_CHECK;
 
 /* Runs a task that is complete. -ENOENT: there is no such mapping; other -errno. */
 int px_dm_run(struct dm_task *task) PX_MUST_CHECK;

@@ -16,7 +16,7 @@ static void task_cleanup(struct dm_task **task)
 		dm_task_destroy(*task);
 }
 
-#define auto_task __attribute__((cleanup(task_cleanup))) struct dm_task
+#define auto_task px_cleanup(task_cleanup) struct dm_task
 
 /* One line of a table. The text is the task's, and may hold a key: it is read where it lies. */
 struct target {

@@ -136,7 +136,6 @@ static int read_task(struct dm_task *task, struct px_dm_crypt *ret_crypt)
 	if (r < 0)
 		return r;
 	crypt.deferred = info.deferred_remove != 0;
-	crypt.open_count = info.open_count;
 	*ret_crypt = crypt;
 	return 0;
 }

@@ -40,8 +40,8 @@ enum px_status px_check_digests(const struct px_check *check, const cJSON *diges
 
 /* header-reencrypt.c: what a header has while its volume key is changed: the segments, and the
  * keyslot that holds no key but the state. */
-enum px_status px_check_reencrypt_segments(struct px_check *check,
-					   const cJSON *segments) PX_MUST_CHECK;
+enum px_status px_check_reencrypt_segments(struct px_check *check, const cJSON *segments)
+	PX_MUST_CHECK;
 enum px_status px_check_reencrypt_keyslot(struct px_check *check, const cJSON *keyslot,
 					  const char *what) PX_MUST_CHECK;
 
@@ -60,10 +60,10 @@ bool px_cipher_known(const char *cipher);
 
 /* header-pbkdf.c: a keyslot's kdf; the hash, iterations and salt of a pbkdf2, whose members are
  * known to be there; a hash alone; the bytes that a base64 text holds, 0 when it is none. */
-enum px_status px_check_kdf(const struct px_check *check, const cJSON *kdf,
-			    const char *what) PX_MUST_CHECK;
-enum px_status px_check_pbkdf2(const struct px_check *check, const cJSON *object,
-			       const char *what) PX_MUST_CHECK;
+enum px_status px_check_kdf(const struct px_check *check, const cJSON *kdf, const char *what)
+	PX_MUST_CHECK;
+enum px_status px_check_pbkdf2(const struct px_check *check, const cJSON *object, const char *what)
+	PX_MUST_CHECK;
 bool px_hash_allowed(const char *hash);
 size_t px_base64_len(const char *text);
 

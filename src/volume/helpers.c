@@ -134,7 +134,7 @@ static enum px_status check_mapped(const char *path, dev_t device, const char *m
 	int r = px_helpers_count(device);
 
 	if (r < 0)
-		return px_fail(PX_KERNEL, "cannot look for mappings in /sys: %s", strerror(-r));
+		return px_block_failed(r);
 	if (r == 0)
 		return PX_OK;
 	return px_fail(PX_BUSY,

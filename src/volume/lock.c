@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "pxenc/block.h"
 #include "pxenc/cleanup.h"
 #include "pxenc/log.h"
 
@@ -40,7 +41,7 @@ bool px_lock_is_held(const char *path)
 
 enum px_status px_lock_device(const char *device, char **ret_path, int *ret_fd)
 {
-	px_auto(free) char *path = realpath(device, NULL);
+	px_auto(free) char *path = realpath(device, NULL), *loop = NULL;
 	struct stat st;
 	int r;
 
@@ -48,6 +49,10 @@ enum px_status px_lock_device(const char *device, char **ret_path, int *ret_fd)
 		return px_fail(PX_NO_VOLUME, "no such device %s: %s", device, strerror(errno));
 	if (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode))
 		return px_fail(PX_NO_VOLUME, "%s is neither a block device nor a file", device);
+	/* Who uses that device shows there alone. */
+	loop = S_ISREG(st.st_mode) ? px_block_loop_of(&st) : NULL;
+	if (loop)
+		return px_fail(PX_BUSY, "%s is attached as %s: name that instead", device, loop);
 	r = px_lock_try(path, ret_fd);
 	if (r == -EBUSY)
 		return px_fail(PX_BUSY, "%s is being changed by another pxenc", path);

@@ -49,7 +49,7 @@ static enum px_status check_params(const char *device, const struct px_luks_para
 	if (!px_path_may_be_key(params->secret))
 		return px_fail(PX_USAGE, "%s: \"%s\" cannot be the path of a key", device,
 			       params->secret);
-	if (!px_token_store_allowed(params->store))
+	if (!px_path_may_be_store(params->store))
 		return px_fail(PX_USAGE, "%s: \"%s\" cannot be the name of a store", device,
 			       params->store);
 	if (px_secret_len(key) == 0)

@@ -82,10 +82,11 @@ enum px_status px_luks_test(struct px_luks *luks, const struct px_secret *key, b
 	return r < 0 ? px_luks_failed(luks->device, "the key cannot be tried", r) : PX_OK;
 }
 
-enum px_status px_luks_lend_volume_keys(struct px_luks *luks, const struct px_secret *key)
+enum px_status px_luks_lend_volume_keys(struct px_luks *luks, const struct px_secret *key,
+					bool named_slot)
 {
 	int slot = CRYPT_ANY_SLOT;
-	enum px_status status = px_luks_find_slot(luks, true, &slot);
+	enum px_status status = px_luks_find_slot(luks, named_slot, &slot);
 	int r;
 
 	if (status != PX_OK)

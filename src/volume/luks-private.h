@@ -43,13 +43,13 @@ enum px_status px_luks_look_at(const char *device, struct px_luks_start *ret_sta
 enum px_status px_luks_new(const char *device, struct px_luks **ret_luks) PX_MUST_CHECK;
 
 /* Loads the header of a context, and lets it through the allowlist. */
-enum px_status px_luks_load_header(struct px_luks *luks,
-				   const struct px_luks_start *start) PX_MUST_CHECK;
+enum px_status px_luks_load_header(struct px_luks *luks, const struct px_luks_start *start)
+	PX_MUST_CHECK;
 
 /* Lets the header that the context has through the allowlist, or refuses it. */
 enum px_status px_luks_check(struct px_luks *luks, const struct px_luks_start *start) PX_MUST_CHECK;
-enum px_status px_luks1_check(struct px_luks *luks,
-			      const struct px_luks_start *start) PX_MUST_CHECK;
+enum px_status px_luks1_check(struct px_luks *luks, const struct px_luks_start *start)
+	PX_MUST_CHECK;
 
 /* After a change: the same again, for the header as it is now. */
 enum px_status px_luks_refresh(struct px_luks *luks) PX_MUST_CHECK;
@@ -62,8 +62,8 @@ int px_luks_write_keyslot(struct px_luks *luks, int slot, const struct px_secret
 			  const struct px_secret *key) PX_MUST_CHECK;
 
 /* Adds a keyslot for a new volume key that enciphers nothing yet. -errno. */
-int px_luks_write_unbound(struct px_luks *luks, int slot,
-			  const struct px_secret *key) PX_MUST_CHECK;
+int px_luks_write_unbound(struct px_luks *luks, int slot, const struct px_secret *key)
+	PX_MUST_CHECK;
 
 /* luks-finish.c: when all that a reencryption has left to do is the end of its header, the loaded
  * volume becomes the finished one, in memory. Anything else stays as it is. PX_KERNEL, PX_NOMEM. */
@@ -73,8 +73,8 @@ enum px_status px_luks_make_up(struct px_luks **luks) PX_MUST_CHECK;
  * was being copied, in a context for the volume's header. name: its mapping, or NULL; most: what is
  * copied at once, in sectors; 0: as much as libcryptsetup likes. -errno. */
 int px_luks_init_reencryption(struct crypt_device *cd, const struct px_luks *luks, const char *name,
-			      const struct px_secret *key, uint32_t flags,
-			      uint64_t most) PX_MUST_CHECK;
+			      const struct px_secret *key, uint32_t flags, uint64_t most)
+	PX_MUST_CHECK;
 
 /* luks-recover.c: what was being copied when a reencryption was killed, which may have been the
  * last of it; otherwise nothing. The volume is not mapped. PX_BAD_HEADER, PX_KERNEL, PX_NOMEM. */
@@ -98,8 +98,8 @@ enum px_status px_luks_failed(const char *device, const char *what, int r);
 
 /* CRYPT_ANY_SLOT, or the only one that a key from the LUKS2 token's path may open. PX_BAD_HEADER.
  */
-enum px_status px_luks_find_slot(const struct px_luks *luks, bool named,
-				 int *ret_slot) PX_MUST_CHECK;
+enum px_status px_luks_find_slot(const struct px_luks *luks, bool named, int *ret_slot)
+	PX_MUST_CHECK;
 
 /* Logs that the key opens no keyslot, or not the one. PX_BAD_KEY. */
 enum px_status px_luks_bad_key(const struct px_luks *luks, int slot);

@@ -16,18 +16,6 @@ static enum px_status measure(struct px_luks *luks, const char *name,
 	return r < 0 ? px_luks_failed(name, "its size cannot be found out", r) : PX_OK;
 }
 
-/*
- * The kernel is given a new table, and where the volume key lies in its keyring rather than in the
- * table, the key has to be in there once more: a test with this flag leaves it there, until our
- * process ends.
- */
-static int give_key(struct px_luks *luks, const struct px_secret *key, int slot)
-{
-	px_luks_listen();
-	return crypt_activate_by_passphrase(luks->cd, NULL, slot, px_luks_key_text(key),
-					    px_secret_len(key), CRYPT_ACTIVATE_KEYRING_KEY);
-}
-
 static int resize(struct px_luks *luks, const char *name)
 {
 	px_luks_listen();
@@ -38,19 +26,15 @@ enum px_status px_luks_resize(struct px_luks *luks, const char *name, const stru
 			      bool named_slot, uint64_t *ret_before, uint64_t *ret_now)
 {
 	struct crypt_active_device before = { .flags = 0 }, now = { .flags = 0 };
-	int slot = CRYPT_ANY_SLOT, r = 0;
-	enum px_status status = px_luks_find_slot(luks, named_slot, &slot);
+	enum px_status status = measure(luks, name, &before);
+	int r;
 
-	if (status == PX_OK)
-		status = measure(luks, name, &before);
+	/* The kernel is given a new table, which leads to the key in its keyring. */
+	if (status == PX_OK && (before.flags & CRYPT_ACTIVATE_KEYRING_KEY))
+		status = px_luks_lend_volume_keys(luks, key, named_slot);
 	if (status != PX_OK)
 		return status;
-	if (before.flags & CRYPT_ACTIVATE_KEYRING_KEY)
-		r = give_key(luks, key, slot);
-	if (r == -EPERM || r == -ENOENT)
-		return px_luks_bad_key(luks, slot);
-	if (r >= 0)
-		r = resize(luks, name);
+	r = resize(luks, name);
 	if (r < 0)
 		return px_luks_failed(name, "cannot be resized", r);
 	status = measure(luks, name, &now);

@@ -79,6 +79,25 @@ enum px_status px_luks_set_token(struct px_luks *luks, const struct px_token *to
 	return px_luks_refresh(luks);
 }
 
+static bool is_ours(const struct px_luks *luks, int number)
+{
+	const char *type = NULL;
+
+	crypt_token_status(luks->cd, number, &type);
+	return type && strcmp(type, PX_TOKEN_TYPE) == 0;
+}
+
+enum px_status px_luks_drop_token(struct px_luks *luks)
+{
+	int r = 0;
+
+	px_luks_listen();
+	for (int number = 0; r >= 0 && number < crypt_token_max(CRYPT_LUKS2); number++)
+		if (is_ours(luks, number))
+			r = crypt_token_json_set(luks->cd, number, NULL);
+	return r < 0 ? px_luks_failed(luks->device, "the LUKS2 token cannot be removed", r) : PX_OK;
+}
+
 enum px_status px_luks_sealed(struct px_luks *luks, char **ret_text)
 {
 	const char *json = NULL;

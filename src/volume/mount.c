@@ -51,7 +51,7 @@ static int prepare(struct libmnt_context *context, const struct px_mount *mount)
 
 static bool is_mount_point(const char *target)
 {
-	__attribute__((cleanup(table_cleanup))) struct libmnt_table *table = NULL;
+	px_cleanup(table_cleanup) struct libmnt_table *table = NULL;
 
 	table = mnt_new_table_from_file("/proc/self/mountinfo");
 	return !table || mnt_table_find_target(table, target, MNT_ITER_BACKWARD);
@@ -64,7 +64,7 @@ static bool is_mount_point(const char *target)
  */
 static void forget_last_time(const char *target)
 {
-	__attribute__((cleanup(update_cleanup))) struct libmnt_update *update = NULL;
+	px_cleanup(update_cleanup) struct libmnt_update *update = NULL;
 
 	if (is_mount_point(target))
 		return;
@@ -75,7 +75,7 @@ static void forget_last_time(const char *target)
 
 enum px_status px_mount(const struct px_mount *mount)
 {
-	__attribute__((cleanup(context_cleanup))) struct libmnt_context *context;
+	px_cleanup(context_cleanup) struct libmnt_context *context;
 	char why[256] = "";
 	int r;
 
@@ -119,8 +119,8 @@ static bool is_of(struct libmnt_fs *fs, const char *source, dev_t device)
 
 int px_mount_targets(const char *source, dev_t device, char ***ret_targets)
 {
-	__attribute__((cleanup(table_cleanup))) struct libmnt_table *table = NULL;
-	__attribute__((cleanup(iter_cleanup))) struct libmnt_iter *iter = NULL;
+	px_cleanup(table_cleanup) struct libmnt_table *table = NULL;
+	px_cleanup(iter_cleanup) struct libmnt_iter *iter = NULL;
 	px_auto(strv) char **targets = NULL;
 	struct libmnt_fs *fs;
 
@@ -137,7 +137,7 @@ int px_mount_targets(const char *source, dev_t device, char ***ret_targets)
 
 int px_mount_device(const char *path, dev_t *ret_device)
 {
-	__attribute__((cleanup(table_cleanup))) struct libmnt_table *table = NULL;
+	px_cleanup(table_cleanup) struct libmnt_table *table = NULL;
 	struct libmnt_fs *fs;
 	const char *source;
 	struct stat st;

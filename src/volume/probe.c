@@ -14,7 +14,7 @@ static void probe_cleanup(blkid_probe *probe)
 	blkid_free_probe(*probe);
 }
 
-#define auto_probe __attribute__((cleanup(probe_cleanup))) blkid_probe
+#define auto_probe px_cleanup(probe_cleanup) blkid_probe
 
 static const char *value_of(blkid_probe probe, const char *name)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include "pxenc/revive.h"
+#include "pxenc/block.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -202,7 +203,7 @@ static enum px_status swap_tables(const struct work *work)
 	int r;
 
 	if (!st)
-		st = px_luks_lend_volume_keys(luks, work->key);
+		st = px_luks_lend_volume_keys(luks, work->key, true);
 	if (st)
 		return st;
 	stack.data_offset = px_luks_data_offset(luks) / 512;
@@ -259,7 +260,7 @@ enum px_status px_revive(const char *path, dev_t device, const char *mapped,
 	enum px_status st;
 
 	if (r < 0)
-		return px_fail(PX_KERNEL, "cannot look for mappings in /sys: %s", strerror(-r));
+		return px_block_failed(r);
 	px_note("%s: its reencryption was killed: what it was copying is copied to the end", path);
 	st = revive_used(&work);
 	return st ? st : clear(&work);

@@ -23,7 +23,7 @@ static void dir_cleanup(DIR **dir)
 		closedir(*dir);
 }
 
-#define auto_dir __attribute__((cleanup(dir_cleanup))) DIR
+#define auto_dir px_cleanup(dir_cleanup) DIR
 
 /* A device's directory, or its "holders". NULL with errno. */
 static DIR *open_dir(dev_t device, const char *below)

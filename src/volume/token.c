@@ -79,12 +79,6 @@ static bool is_base64url(const char *text)
 	return text[0] != '\0' && text[strspn(text, BASE64URL)] == '\0';
 }
 
-bool px_token_store_allowed(const char *store)
-{
-	/* Which happen to be the characters of base64url. */
-	return is_base64url(store);
-}
-
 static enum px_status check_secret(const cJSON *json, const char *device)
 {
 	const char *secret = px_json_string(json, "secret");
@@ -102,7 +96,7 @@ static enum px_status check_values(const cJSON *json, const char *device)
 
 	if (strcmp(px_json_string(json, "secret_type"), SECRET_TYPE) != 0)
 		return broken(device, "its secret_type is not " SECRET_TYPE);
-	if (!px_token_store_allowed(px_json_string(json, "store")))
+	if (!px_path_may_be_store(px_json_string(json, "store")))
 		return broken(device, "its store has no proper name");
 	if (seal && (strlen(seal) != SEAL_LEN || !is_base64url(seal)))
 		return broken(device, "its seal is malformed");

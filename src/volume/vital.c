@@ -84,7 +84,7 @@ static void file_cleanup(FILE **file)
 
 static int find_swap(const struct px_stack *stack, char **ret_what)
 {
-	__attribute__((cleanup(file_cleanup))) FILE *file = fopen(proc_swaps, "re");
+	px_cleanup(file_cleanup) FILE *file = fopen(proc_swaps, "re");
 	px_auto(free) char *line = NULL, *what = NULL;
 	size_t size = 0;
 	int r = 0;

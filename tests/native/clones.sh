@@ -67,6 +67,15 @@ rotated() {
         "volumes/$UUID/1' stays: .*$B \\(whose header cannot be read, or is refused, so nobody knows\\)"
 
     make_clones
+    mkdir "$(node "$B")/dm"
+    echo 1 >"$(node "$B")/dm/suspended"
+    echo LVM-1 >"$(node "$B")/dm/uuid"
+    check_match 'so may one on a logical volume that is suspended' "$(pxenc rotate "$A" 2>&1)" \
+        "volumes/$UUID/1' stays: .*$B \\(which is suspended, so nobody knows\\)"
+    rm -r "$(node "$B")/dm"
+    check 'it opens' pxenc open --test "$B"
+
+    make_clones
     rm "$B"
     detach "$B"
     check 'rotate of a volume without a clone' pxenc rotate "$A"
@@ -159,6 +168,41 @@ erased() {
     check 'which opens' pxenc open --test "$B"
     check 'erase of the clone' pxenc erase "$B" --force
     check_equal 'deletes it' "$(stored)" ''
+
+    sed -i 's/^{/{ "header_backup": true, /' "$PXENC_CONFIG"
+    make_clones
+    pxenc rotate "$A" >/dev/null 2>&1
+    check_match 'erase of a clone keeps the header backup of the other' "$(pxenc erase "$B" --force 2>&1)" \
+        "left in the store: volumes/$UUID/2, volumes/$UUID/header"
+    check_equal 'its own key goes' "$(stored)" '2 header header-b-1 '
+    printf 'by hand' | pxenc secrets create human --value-file -
+    rm -f "$A" "$B"
+    truncate -s 20M "$A"
+    pxenc format "$A" --secret human >/dev/null
+    UUID=$(cryptsetup luksUUID "$A")
+    cp --sparse=always "$A" "$B"
+    check_match 'also where the key is not its own' "$(pxenc erase "$B" --force 2>&1)" \
+        "the header backup of volume $UUID stays: its uuid may be that of $A, too"
+    dd if=/dev/zero of="$A" bs=1M count=16 conv=notrunc status=none
+    check 'the other is restored from it' pxenc header restore "$A" --uuid "$UUID" --force
+    check 'erase of the last one' pxenc erase "$A" --force
+    check_equal 'deletes it' "$(stored)" ''
+    sed -i 's/"header_backup": true, //' "$PXENC_CONFIG"
+}
+
+# A file that is attached to a loop device: who uses that device does not show on the file.
+attached() {
+    local loop=$PXENC_TEST_BLOCK/loop3/loop command
+    make_clones
+    mkdir -p "$loop"
+    echo "$A" >"$loop/backing_file"
+    for command in 'rotate --reencrypt' 'erase --force' 'format --force --generate'; do
+        # shellcheck disable=SC2086
+        fails_with "$command of a file that is attached: status 5" 5 "attached as /dev/loop3" \
+            pxenc ${command%% *} "$A" ${command#* }
+    done
+    check 'it opens as ever' pxenc open --test "$A"
+    rm -r "${loop%/loop}"
 }
 
 setup || exit 1
@@ -168,4 +212,5 @@ interrupted
 all
 replayed_mark
 erased
+attached
 t_done

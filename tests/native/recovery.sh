@@ -457,6 +457,38 @@ erase_others() {
     check 'and the other volume opens' pxenc open --test "$T_DIR/victim"
 }
 
+# Each time that a pipe is made, once it cannot be: no failure may pass for a header that is not sound.
+not_without_a_look() {
+    local before count i passed=0
+    before=$(sha256sum <"$IMAGE")
+    strace -f -qq -o "$T_DIR/trace" -e trace=pipe2 \
+        pxenc header restore "$IMAGE" --uuid "$UUID" --force 2>/dev/null
+    count=$(grep -c pipe2 "$T_DIR/trace")
+    for ((i = 1; i <= count; i++)); do
+        strace -f -qq -o /dev/null -e trace=pipe2 -e inject=pipe2:error=EMFILE:when=$i \
+            pxenc header restore "$IMAGE" --uuid "$UUID" --force 2>/dev/null && passed=$i
+    done
+    check "none of the $count pipes can be left out on the way to that" test "$count" -gt 2 -a $passed = 0
+    check_equal 'and nothing is written without them' "$(sha256sum <"$IMAGE")" "$before"
+}
+
+# A reencryption that cannot begin takes nothing with it.
+no_room() {
+    make_volume --generate
+    rm -f "$IMAGE"
+    truncate -s 32M "$IMAGE"
+    printf x | cryptsetup -q luksFormat --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --luks2-metadata-size 16k \
+        --luks2-keyslots-size 512k --offset 32768 "$IMAGE" - 2>/dev/null
+    UUID=$(cryptsetup luksUUID "$IMAGE")
+    printf x | pxenc enroll "$IMAGE" --key-file - --generate >/dev/null
+    check_match 'a volume whose header has no room has a backup' "$(pxenc secrets get "volumes/$UUID/header")" '^parts [ab] 1$'
+    fails_with 'rotate --reencrypt of it: status 12' 12 'space' pxenc rotate --reencrypt --force "$IMAGE"
+    check_match 'leaves the backup' "$(pxenc secrets get "volumes/$UUID/header")" '^parts [ab] 1$'
+    zero
+    check 'from which the header is restored' pxenc header restore "$IMAGE" --uuid "$UUID" --force
+    check 'and the volume opens' pxenc open --test "$IMAGE"
+}
+
 # A clone has the same uuid, so its backup lies where that of the other is.
 clones() {
     local clone=$T_DIR/clone backup
@@ -465,6 +497,7 @@ clones() {
     check_match 'reencryption of a clone takes the backup, which was made with the same volume key' \
         "$(pxenc rotate "$clone" --reencrypt --keep-old 2>&1; stored)" '1 2 header header-[ab]-1 $'
     refused 'the clone'"'"'s backup over a sound header with another volume key' 11 'another volume key.*clone'
+    not_without_a_look
     check 'the volume opens' pxenc open --test "$IMAGE"
     backup=$(pxenc secrets get "volumes/$UUID/header")
     fails_with 'header backup does not replace that of a clone: status 11' 11 'clone with the same uuid.*secrets delete' \
@@ -558,6 +591,7 @@ by_hand
 reencryption
 rotate_killed
 seal
+no_room
 clones
 edited_uuid
 erase

@@ -296,6 +296,19 @@ TEST(a_human_passphrase_does_not_seal)
 	px_token_free(&token);
 }
 
+TEST(the_luks2_token_is_removed_and_with_it_what_made_the_volume_ours)
+{
+	struct px_luks *again = NULL;
+
+	assert_ok(px_luks_drop_token(luks));
+	assert_ok(px_luks_drop_token(luks));
+	assert_ok(px_luks_load(image, &again));
+	assert_null(px_luks_token(again));
+	px_luks_free(&again);
+	failing = "crypt_token_json_set";
+	assert_ok(px_luks_drop_token(luks));
+}
+
 TEST(the_subsystem_label_is_ours_and_the_label_stays)
 {
 	struct px_luks *again;
@@ -748,6 +761,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_luks2_token_changes_with_its_seal_in_one_write,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_human_passphrase_does_not_seal, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			the_luks2_token_is_removed_and_with_it_what_made_the_volume_ours, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(the_subsystem_label_is_ours_and_the_label_stays,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(

@@ -90,7 +90,7 @@ static const char *owner_now(const struct px_config *config)
 	return owner;
 }
 
-#define auto_config __attribute__((cleanup(clear_config))) struct px_config
+#define auto_config px_cleanup(clear_config) struct px_config
 
 TEST(the_user_name_comes_from_its_file)
 {

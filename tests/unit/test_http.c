@@ -279,7 +279,7 @@ static void http_cleanup(struct px_http **http)
 	px_http_free(http);
 }
 
-#define auto_http __attribute__((cleanup(http_cleanup))) struct px_http
+#define auto_http px_cleanup(http_cleanup) struct px_http
 
 static struct px_http *new_http(const struct px_secret *ca)
 {

@@ -72,7 +72,8 @@ int __wrap_crypt_activate_by_passphrase(struct crypt_device *cd, const char *nam
 {
 	check_key(cd, slot, passphrase, size);
 	assert_null(name);
-	assert_int_equal(flags, CRYPT_ACTIVATE_KEYRING_KEY);
+	assert_int_equal(flags,
+			 CRYPT_ACTIVATE_KEYRING_KEY | CRYPT_ACTIVATE_SERIALIZE_MEMORY_HARD_PBKDF);
 	step("key");
 	return library.give;
 }
@@ -196,7 +197,7 @@ TEST(what_keeps_a_mapping_as_large_as_it_was_is_said)
 	assert_fails(PX_KERNEL, resize(true, &before, &now), NAME, "cannot be resized");
 	library.resize = 0;
 	library.give = -EIO;
-	assert_fails(PX_KERNEL, resize(true, &before, &now), "cannot be resized");
+	assert_fails(PX_KERNEL, resize(true, &before, &now), "cannot be lent to the kernel");
 	library.give = 0;
 	library.looks = 0;
 	library.active_from = 1;

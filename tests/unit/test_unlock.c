@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "pxenc/clock.h"
+#include "pxenc/dm.h"
 #include "pxenc/helpers.h"
 #include "pxenc/log.h"
 #include "pxenc/luks.h"
@@ -62,6 +63,8 @@ static struct {
 	bool reencrypting;
 	enum px_status settle;
 	enum px_status load, config, store, setting, get, seal, test, current, activate, stale;
+	enum px_status mapped; /* whether the volume key has begun to change, asked afterwards */
+	int release;
 	struct px_config *loaded; /* that of the session */
 	int turn, turn_errno;	  /* the descriptor that stands for a turn */
 	const char *key;
@@ -213,7 +216,14 @@ enum px_status px_luks_test(struct px_luks *luks, const struct px_secret *key, b
 enum px_status px_luks_check_current(const struct px_luks *luks)
 {
 	assert_non_null(luks);
-	return world.current;
+	return strstr(world.steps, "activate") ? world.mapped : world.current;
+}
+
+int px_dm_release(const char *name)
+{
+	assert_string_equal(name, NAME);
+	step("release");
+	return world.release;
 }
 
 enum px_status px_luks_activate(struct px_luks *luks, const char *name, const struct px_secret *key,
@@ -973,6 +983,23 @@ TEST(a_volume_whose_key_has_begun_to_change_since_is_not_mapped)
 	assert_null(strstr(world.steps, "activate"));
 }
 
+TEST(a_volume_whose_key_began_to_change_while_it_was_mapped_is_released)
+{
+	world.mapped = PX_BUSY;
+	assert_int_equal(unlock(false), PX_BUSY);
+	assert_non_null(strstr(world.steps, "activate release free"));
+	assert_null(unlocked.name);
+	assert_false(unlocked.created);
+}
+
+TEST(if_that_fails_too_somebody_is_told)
+{
+	world.mapped = PX_BUSY;
+	world.release = -EIO;
+	assert_int_equal(unlock(false), PX_BUSY);
+	assert_logged("close --force " NAME);
+}
+
 TEST(a_volume_that_is_being_written_anew_is_settled_first)
 {
 	world.reencrypting = true;
@@ -1064,6 +1091,8 @@ int main(void)
 		unlock_test(a_key_that_is_changed_meanwhile_is_looked_for_anew),
 		unlock_test(a_secret_that_is_gone_for_good_is_asked_for_once),
 		unlock_test(a_volume_whose_key_has_begun_to_change_since_is_not_mapped),
+		unlock_test(a_volume_whose_key_began_to_change_while_it_was_mapped_is_released),
+		unlock_test(if_that_fails_too_somebody_is_told),
 		unlock_test(a_volume_that_is_being_written_anew_is_settled_first),
 		unlock_test(a_volume_whose_reencryption_is_in_the_way_is_not_opened),
 		unlock_test(a_mapping_with_the_remains_of_a_killed_reencryption_is_not_taken),

@@ -114,6 +114,20 @@ in_use() {
     check_match 'rotate --all reencrypts nothing that is not open here: another machine may have it' \
         "$(pxenc rotate --all --reencrypt $A 2>&1)" 'is not open on this machine'
     check_equal 'and has not begun with it' "$(volume_key) $(cryptsetup luksDump $A | grep -c online-reencrypt)" "$before 0"
+    held_otherwise
+}
+
+# By a multipath map, an array, or whatever else claims a disk.
+held_otherwise() {
+    local before held
+    before=$(sha256sum <$A)
+    perl -MFcntl -e 'sysopen(my $disk, $ARGV[0], O_RDONLY | O_EXCL) or die; sleep' $A &
+    held=$!
+    sleep 2
+    fails_with 'rotate --reencrypt of a disk that something else has: status 5' 5 "is in use: see lsblk" \
+        pxenc rotate --reencrypt $A
+    kill $held && wait $held
+    check_equal 'and its header is what it was' "$(sha256sum <$A)" "$before"
 }
 
 # Starts a reencryption of the mounted volume, and kills it while it copies.
