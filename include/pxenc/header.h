@@ -47,7 +47,7 @@ struct px_header {
  * device_size in bytes bounds the offsets. PX_BAD_HEADER names what was refused.
  */
 enum px_status px_header_check(const char *json, size_t len, uint64_t device_size,
-			       const char *device, struct px_header **ret_header);
+			       const char *device, struct px_header **ret_header) PX_MUST_CHECK;
 
 /* Whether a cipher specification ("aes-xts-plain64") is one of ours; key_bits is the volume
  * key's. Used for LUKS1 and for --cipher too. */

@@ -13,10 +13,10 @@
  * caller owns both. PX_NO_VOLUME: neither a block device nor a file, or it cannot be opened;
  * PX_BUSY: another pxenc is changing it, or it is a file that is attached to a loop device.
  */
-enum px_status px_lock_device(const char *device, char **ret_path, int *ret_fd);
+enum px_status px_lock_device(const char *device, char **ret_path, int *ret_fd) PX_MUST_CHECK;
 
 /* The same, silently, for a path without links. -EBUSY: another pxenc is changing it; -errno. */
-int px_lock_try(const char *path, int *ret_fd);
+int px_lock_try(const char *path, int *ret_fd) PX_MUST_CHECK;
 
 /* Whether another pxenc is changing it. Takes no lock, and does not open it for writing, of which
  * udev would take notice. */

@@ -30,25 +30,25 @@ void px_mapping_set_root(const char *root);
 
 /* All LUKS mappings (dm uuid CRYPT-LUKS1-… or CRYPT-LUKS2-…) of this machine, sorted by name.
  * None, or no device-mapper at all, is an empty list. -ENOMEM or sysfs's error. */
-int px_mapping_list(struct px_mapping **ret_list, size_t *ret_count);
+int px_mapping_list(struct px_mapping **ret_list, size_t *ret_count) PX_MUST_CHECK;
 
 /* The mapping called name, LUKS or not (dm_uuid tells). -ENOENT: none. */
-int px_mapping_by_name(const char *name, struct px_mapping *ret_mapping);
+int px_mapping_by_name(const char *name, struct px_mapping *ret_mapping) PX_MUST_CHECK;
 
 /* The LUKS mapping whose only slave is this device. -ENOENT: none. */
-int px_mapping_by_slave(dev_t slave, struct px_mapping *ret_mapping);
+int px_mapping_by_slave(dev_t slave, struct px_mapping *ret_mapping) PX_MUST_CHECK;
 
 /* What libcryptsetup puts between a volume's mapping and this device while the data is written
  * anew, and its temporary ones; a process that was killed leaves it there. Sorted, as
  * px_mapping_list. */
-int px_mapping_helpers(dev_t slave, struct px_mapping **ret_list, size_t *ret_count);
+int px_mapping_helpers(dev_t slave, struct px_mapping **ret_list, size_t *ret_count) PX_MUST_CHECK;
 
 /* Whether it is one by which libcryptsetup reads and writes what libcrypto has no cipher for. */
 bool px_mapping_is_temporary(const struct px_mapping *mapping);
 
 /* The LUKS mapping whose only slave was the device that the kernel called so (by a slave_name), and
  * that is gone. -ENOENT: none. */
-int px_mapping_by_lost_slave(const char *slave_name, struct px_mapping *ret_mapping);
+int px_mapping_by_lost_slave(const char *slave_name, struct px_mapping *ret_mapping) PX_MUST_CHECK;
 
 bool px_mapping_is_luks(const struct px_mapping *mapping);
 

@@ -21,7 +21,7 @@ struct px_mount {
 };
 
 /* PX_MOUNT with libmount's own words when it fails. */
-enum px_status px_mount(const struct px_mount *mount);
+enum px_status px_mount(const struct px_mount *mount) PX_MUST_CHECK;
 
 /*
  * Where a mapping is mounted in our own mount namespace: its targets, NULL-terminated

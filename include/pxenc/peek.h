@@ -22,13 +22,13 @@ struct px_peek {
  * 0; -EINVAL: it is no volume of pxenc's; -EBADMSG: its header is refused, and bears pxenc's label
  * or cannot be read; -ETIMEDOUT: the disk does not answer; another -errno: nobody could look.
  */
-int px_peek(const char *device, struct px_peek *ret_peek);
+int px_peek(const char *device, struct px_peek *ret_peek) PX_MUST_CHECK;
 
 /*
  * For one who lives long and looks again: *left is what px_worker_kill left of an unanswered look
  * at this disk, 0 at first. As long as it is there no other look is begun (-EBUSY), or a dead disk
  * would collect processes. The caller sets it to 0 when px_worker_is_gone.
  */
-int px_peek_again(const char *device, pid_t *left, struct px_peek *ret_peek);
+int px_peek_again(const char *device, pid_t *left, struct px_peek *ret_peek) PX_MUST_CHECK;
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "pxenc/cleanup.h"
 #include "pxenc/status.h"
 
 /*
@@ -12,9 +13,9 @@
  * PX_NO_VOLUME: the device cannot be opened. PX_KERNEL: it cannot be read, or two signatures
  * contradict each other.
  */
-enum px_status px_probe_contents(const char *device, char **ret_what);
+enum px_status px_probe_contents(const char *device, char **ret_what) PX_MUST_CHECK;
 
 /* The type of the filesystem on a device ("ext4"). PX_MOUNT: there is none, or it is ambiguous. */
-enum px_status px_probe_filesystem(const char *device, char **ret_type);
+enum px_status px_probe_filesystem(const char *device, char **ret_type) PX_MUST_CHECK;
 
 #endif

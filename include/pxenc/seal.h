@@ -18,11 +18,11 @@
  */
 
 /* The canonical text that is sealed (sorted keys, no white space). -EINVAL, -ENOMEM. */
-int px_seal_text(const char *json, size_t len, const char *uuid, char **ret_text);
+int px_seal_text(const char *json, size_t len, const char *uuid, char **ret_text) PX_MUST_CHECK;
 
 /* The seal, base64url without padding. -errno. */
 int px_seal_make(const char *json, size_t len, const char *uuid, const struct px_secret *key,
-		 char **ret_seal);
+		 char **ret_seal) PX_MUST_CHECK;
 
 /* 0: the header's seal is right under key. -ENOENT: it has none; -EBADMSG: it has another; other
  * -errno: it could not be checked. */
@@ -33,7 +33,7 @@ int px_seal_verify(const char *json, size_t len, const char *uuid, const struct 
  * The proof that whoever wrote a uuid down knew the generated key that was made for it: an HMAC
  * of the uuid under HKDF-SHA256(secret, salt = uuid, info = "pxenc format v1"), base64url. -errno.
  */
-int px_seal_prove(const char *uuid, const struct px_secret *key, char **ret_proof);
+int px_seal_prove(const char *uuid, const struct px_secret *key, char **ret_proof) PX_MUST_CHECK;
 
 /* 0: it is; -EBADMSG: it is not; other -errno: it could not be checked. */
 int px_seal_check_proof(const char *proof, const char *uuid, const struct px_secret *key)

@@ -54,7 +54,7 @@ struct px_token {
  * type, version, store type, path or member. device is for the message.
  */
 enum px_status px_token_parse(const char *json, size_t len, const char *device,
-			      struct px_token **ret_token);
+			      struct px_token **ret_token) PX_MUST_CHECK;
 
 /* The JSON of a token, allocated; NULL: out of memory. */
 char *px_token_format(const struct px_token *token);

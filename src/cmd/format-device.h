@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "pxenc/cleanup.h"
 #include "pxenc/status.h"
 
 /* The device that is to be formatted, kept for this process from the first look to the last write.
@@ -17,14 +18,14 @@ struct px_target {
 #define PX_TARGET_NONE ((struct px_target){ .path = NULL, .lock = -1 })
 
 /* The statuses of px_lock_device. */
-enum px_status px_target_take(const char *device, struct px_target *ret_target);
+enum px_status px_target_take(const char *device, struct px_target *ret_target) PX_MUST_CHECK;
 
 /* Still unused, and nothing recognised on it, or the user said yes, or force. Asked before the
  * store is, and (with ask false) once more before the first write. */
-enum px_status px_target_check(struct px_target *target, bool force, bool ask);
+enum px_status px_target_check(struct px_target *target, bool force, bool ask) PX_MUST_CHECK;
 
 /* From before the first write: udev looks at it when it is done. PX_BUSY, PX_KERNEL. */
-enum px_status px_target_seize(const struct px_target *target);
+enum px_status px_target_seize(const struct px_target *target) PX_MUST_CHECK;
 
 void px_target_release(struct px_target *target);
 

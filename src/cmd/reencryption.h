@@ -26,6 +26,6 @@ bool px_reencryption_is_open(const struct px_luks *luks);
  * loaded header is of no further use.
  */
 enum px_status px_reencryption_run(struct px_rotation *rotation, const char *mapped, bool force,
-				   bool *ret_done);
+				   bool *ret_done) PX_MUST_CHECK;
 
 #endif

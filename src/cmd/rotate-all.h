@@ -2,6 +2,7 @@
 #ifndef PXENC_CMD_ROTATE_ALL_H
 #define PXENC_CMD_ROTATE_ALL_H
 
+#include "pxenc/cleanup.h"
 #include "pxenc/status.h"
 
 /*
@@ -11,6 +12,6 @@
  */
 enum px_status px_rotate_all(char *const *devices,
 			     enum px_status (*rotate)(const char *device, const void *arg),
-			     const void *arg);
+			     const void *arg) PX_MUST_CHECK;
 
 #endif

@@ -34,10 +34,10 @@ struct px_rotation {
 
 /* Finishes or undoes what an interrupted rotation left. *ret_done: it was finished, so the volume
  * has a new key. */
-enum px_status px_rotation_recover(struct px_rotation *rotation, bool *ret_done);
+enum px_status px_rotation_recover(struct px_rotation *rotation, bool *ret_done) PX_MUST_CHECK;
 
 /* Changes the key to `to`, which px_new_key_choose chose. After a failure before the commit, the
  * volume is as it was. */
-enum px_status px_rotation_run(struct px_rotation *rotation, struct px_new_key *to);
+enum px_status px_rotation_run(struct px_rotation *rotation, struct px_new_key *to) PX_MUST_CHECK;
 
 #endif

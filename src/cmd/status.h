@@ -23,7 +23,7 @@ struct px_row {
 };
 
 /* To standard output. */
-enum px_status px_rows_show_table(const struct px_row *rows, size_t count);
-enum px_status px_rows_show_json(const struct px_row *rows, size_t count);
+enum px_status px_rows_show_table(const struct px_row *rows, size_t count) PX_MUST_CHECK;
+enum px_status px_rows_show_json(const struct px_row *rows, size_t count) PX_MUST_CHECK;
 
 #endif

@@ -23,10 +23,10 @@ bool px_answer_is_foreign(const struct px_http_answer *answer);
 
 /* What a parser's -errno means for its caller; -ENOENT: the answer is of the wrong type. what was
  * asked: "the login", "reading 'pwx/secrets/a'". */
-enum px_status px_answer_not_parsed(int r, const char *what, struct px_cause *cause);
+enum px_status px_answer_not_parsed(int r, const char *what, struct px_cause *cause) PX_MUST_CHECK;
 
 /* The failure of a code that no operation expects. */
 enum px_status px_answer_unexpected(const struct px_http_answer *answer, const char *what,
-				    struct px_cause *cause);
+				    struct px_cause *cause) PX_MUST_CHECK;
 
 #endif

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "pxenc/log.h"
-#include "pxenc/luks2.h"
 #include "pxenc/mark.h"
+#include "pxenc/probe-header.h"
 
 /*
  * pxenc-probe DEVICE: what the udev rule needs to know of a LUKS2 volume, as properties of the
@@ -26,14 +26,14 @@
 static int read_copy(int fd, uint64_t offset, uint8_t **ret_copy, const char **ret_json,
 		     size_t *ret_len)
 {
-	uint8_t binary[PX_LUKS2_BINARY_SIZE];
+	uint8_t binary[PX_PROBE_BINARY_SIZE];
 	px_auto(free) uint8_t *copy = NULL;
 	size_t size;
 	int r;
 
 	if (pread(fd, binary, sizeof(binary), (off_t)offset) != (ssize_t)sizeof(binary))
 		return -EINVAL;
-	r = px_luks2_size(binary, offset, &size);
+	r = px_probe_header_size(binary, offset, &size);
 	if (r < 0)
 		return r;
 	copy = malloc(size);
@@ -41,7 +41,7 @@ static int read_copy(int fd, uint64_t offset, uint8_t **ret_copy, const char **r
 		return -ENOMEM;
 	if (pread(fd, copy, size, (off_t)offset) != (ssize_t)size)
 		return -EINVAL;
-	r = px_luks2_json(copy, size, ret_json, ret_len);
+	r = px_probe_header_json(copy, size, ret_json, ret_len);
 	if (r == 0)
 		*ret_copy = px_steal(&copy);
 	return r;
@@ -53,7 +53,7 @@ static int read_header(int fd, uint8_t **ret_copy, const char **ret_json, size_t
 {
 	int r = read_copy(fd, 0, ret_copy, ret_json, ret_len);
 
-	for (size_t at = PX_LUKS2_SIZE_MIN; r < 0 && r != -ENOMEM && at <= PX_LUKS2_SIZE_MAX;
+	for (size_t at = PX_PROBE_SIZE_MIN; r < 0 && r != -ENOMEM && at <= PX_PROBE_SIZE_MAX;
 	     at *= 2)
 		r = read_copy(fd, at, ret_copy, ret_json, ret_len);
 	return r;

@@ -5,8 +5,8 @@
 
 #include "pxenc/header.h"
 #include "pxenc/log.h"
-#include "pxenc/luks2.h"
 #include "pxenc/mark.h"
+#include "pxenc/probe-header.h"
 #include "pxenc/seal.h"
 
 #define UUID "0f3c8e1a-5b7d-4c2e-9a61-d2f4b8c07e35"
@@ -69,13 +69,15 @@ static void check_copy(const uint8_t *data, size_t size)
 	const char *json;
 	size_t len, whole;
 
-	if (size < PX_LUKS2_BINARY_SIZE || px_luks2_size(data, 0, &whole) < 0 || whole > size)
+	if (size < PX_PROBE_BINARY_SIZE || px_probe_header_size(data, 0, &whole) < 0 ||
+	    whole > size)
 		return;
 	copy = malloc(whole);
 	if (!copy)
 		return;
 	memcpy(copy, data, whole);
-	if (px_luks2_json(copy, whole, &json, &len) == 0 && json + len >= (char *)copy + whole)
+	if (px_probe_header_json(copy, whole, &json, &len) == 0 &&
+	    json + len >= (char *)copy + whole)
 		abort();
 	free(copy);
 }

@@ -38,7 +38,7 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_luks \
 	tests/unit/test_luks_again \
 	tests/unit/test_change \
-	tests/unit/test_luks2 \
+	tests/unit/test_probe_header \
 	tests/unit/test_mark \
 	tests/unit/test_mapping \
 	tests/unit/test_disks \
@@ -278,10 +278,10 @@ tests_unit_test_luks_again_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=crypt_resize -Wl,--wrap=crypt_get_active_device
 tests_unit_test_luks_again_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
 
-tests_unit_test_luks2_SOURCES = tests/unit/test_luks2.c tests/unit/luks_samples.h $(unit_support)
-tests_unit_test_luks2_CPPFLAGS = $(unit_cppflags)
-tests_unit_test_luks2_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
-tests_unit_test_luks2_LDADD = libpxprobe.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_probe_header_SOURCES = tests/unit/test_probe_header.c tests/unit/luks_samples.h $(unit_support)
+tests_unit_test_probe_header_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_probe_header_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
+tests_unit_test_probe_header_LDADD = libpxprobe.a libpxcore.a $(CRYPTO_LIBS) $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_mark_SOURCES = tests/unit/test_mark.c tests/unit/luks_samples.h $(unit_support)
 tests_unit_test_mark_CPPFLAGS = $(unit_cppflags)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-#include "pxenc/luks2.h"
+#include "pxenc/probe-header.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -38,13 +38,13 @@ static bool has_magic(const uint8_t *binary, uint64_t offset)
 	       binary[AT_VERSION + 1] == 2;
 }
 
-int px_luks2_size(const uint8_t *binary, uint64_t offset, size_t *ret_size)
+int px_probe_header_size(const uint8_t *binary, uint64_t offset, size_t *ret_size)
 {
 	uint64_t size = read_u64(binary + AT_SIZE);
 
 	if (!has_magic(binary, offset) || read_u64(binary + AT_OFFSET) != offset)
 		return -EINVAL;
-	if (size < PX_LUKS2_SIZE_MIN || size > PX_LUKS2_SIZE_MAX || (size & (size - 1)) != 0)
+	if (size < PX_PROBE_SIZE_MIN || size > PX_PROBE_SIZE_MAX || (size & (size - 1)) != 0)
 		return -EINVAL;
 	/* The second copy lies behind the first, and is as large. */
 	if (offset != 0 && offset != size)
@@ -66,10 +66,10 @@ static bool is_whole(uint8_t *copy, size_t size)
 	return memcmp(sum, stored, sizeof(sum)) == 0;
 }
 
-int px_luks2_json(uint8_t *copy, size_t size, const char **ret_json, size_t *ret_len)
+int px_probe_header_json(uint8_t *copy, size_t size, const char **ret_json, size_t *ret_len)
 {
-	const char *json = (const char *)copy + PX_LUKS2_BINARY_SIZE;
-	size_t room = size - PX_LUKS2_BINARY_SIZE;
+	const char *json = (const char *)copy + PX_PROBE_BINARY_SIZE;
+	size_t room = size - PX_PROBE_BINARY_SIZE;
 	size_t len = strnlen(json, room);
 
 	if (len == 0 || len == room || !is_whole(copy, size))

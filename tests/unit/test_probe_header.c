@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "luks_samples.h"
-#include "pxenc/luks2.h"
+#include "pxenc/probe-header.h"
 #include "pxenc/sha256.h"
 
-#define SIZE PX_LUKS2_SIZE_MIN
+#define SIZE PX_PROBE_SIZE_MIN
 #define JSON "{\"tokens\":{}}"
 
 static struct {
@@ -35,21 +35,21 @@ static void checksum(size_t size)
 /* A copy of a header, as `like` says. */
 static void make(void)
 {
-	memset(copy, 0, PX_LUKS2_SIZE_MAX);
+	memset(copy, 0, PX_PROBE_SIZE_MAX);
 	memcpy(copy, like.magic, 6);
 	copy[6] = (uint8_t)(like.version >> 8);
 	copy[7] = (uint8_t)like.version;
 	put_u64(LUKS2_AT_SIZE, like.size);
 	put_u64(256, like.offset);
 	strcpy((char *)copy + 72, like.algorithm);
-	strcpy((char *)copy + PX_LUKS2_BINARY_SIZE, like.json);
-	checksum(like.size <= PX_LUKS2_SIZE_MAX ? like.size : SIZE);
+	strcpy((char *)copy + PX_PROBE_BINARY_SIZE, like.json);
+	checksum(like.size <= PX_PROBE_SIZE_MAX ? like.size : SIZE);
 }
 
 static int prepare(void **state)
 {
 	(void)state;
-	copy = malloc(PX_LUKS2_SIZE_MAX);
+	copy = malloc(PX_PROBE_SIZE_MAX);
 	like.magic = "LUKS\xba\xbe";
 	like.version = 2;
 	like.size = SIZE;
@@ -72,7 +72,7 @@ static int size_at(uint64_t offset)
 	int r;
 
 	make();
-	r = px_luks2_size(copy, offset, &size);
+	r = px_probe_header_size(copy, offset, &size);
 	assert_int_equal(size, r == 0 ? like.size : 0);
 	return r;
 }
@@ -126,7 +126,7 @@ TEST(sizes_are_those_of_the_specification)
 	static const uint64_t bad[] = { 0,	  4096,	       8192,	   16385,
 					3 * SIZE, 8 * 1048576, UINT64_MAX, (uint64_t)1 << 63 };
 
-	for (like.size = SIZE; like.size <= PX_LUKS2_SIZE_MAX; like.size *= 2)
+	for (like.size = SIZE; like.size <= PX_PROBE_SIZE_MAX; like.size *= 2)
 		assert_int_equal(size_at(0), 0);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		like.size = bad[i];
@@ -147,7 +147,7 @@ static void assert_torn(size_t size)
 	const char *json = NULL;
 	size_t len = 7;
 
-	assert_int_equal(px_luks2_json(copy, size, &json, &len), -EBADMSG);
+	assert_int_equal(px_probe_header_json(copy, size, &json, &len), -EBADMSG);
 	assert_null(json);
 	assert_int_equal(len, 7);
 }
@@ -157,9 +157,9 @@ TEST(the_json_of_a_whole_copy_is_found)
 	const char *json = NULL;
 	size_t len = 0;
 
-	for (like.size = SIZE; like.size <= PX_LUKS2_SIZE_MAX; like.size *= 4) {
+	for (like.size = SIZE; like.size <= PX_PROBE_SIZE_MAX; like.size *= 4) {
 		make();
-		assert_int_equal(px_luks2_json(copy, like.size, &json, &len), 0);
+		assert_int_equal(px_probe_header_json(copy, like.size, &json, &len), 0);
 		assert_int_equal(len, strlen(JSON));
 		assert_memory_equal(json, JSON, len);
 	}
@@ -179,7 +179,7 @@ TEST(a_torn_copy_is_found_out_wherever_it_is_torn)
 TEST(a_json_without_an_end_is_refused)
 {
 	make();
-	memset(copy + PX_LUKS2_BINARY_SIZE, 'x', SIZE - PX_LUKS2_BINARY_SIZE);
+	memset(copy + PX_PROBE_BINARY_SIZE, 'x', SIZE - PX_PROBE_BINARY_SIZE);
 	checksum(SIZE);
 	assert_torn(SIZE);
 	like.json = "";
