@@ -132,8 +132,9 @@ erase_and_rotations() {
     erase_ends 'whose old key cannot be read' 6 'cannot be reached' "drop@GET:*/1#*"
     make_volume
     with_faults 'drop@DELETE:*/1#*' pxenc rotate "$IMAGE" >/dev/null 2>&1
-    check_equal 'a rotation was interrupted with its old keyslot destroyed, and the old key there' \
-        "$(slots) $(stored)" '1 1 2 header header-b-1 '
+    # Its time may be up before what is left of the backup before is deleted as well.
+    check_match 'a rotation was interrupted with its old keyslot destroyed, and the old key there' \
+        "$(slots) $(stored)" '^1 1 2 header (header-a-1 )?header-b-1 $'
     check 'erase' pxenc erase "$IMAGE" --force
     check_equal 'deletes the old key as well' "$(stored)" ''
     # A new key that no keyslot has may be that of the volume of which this one is a snapshot.
