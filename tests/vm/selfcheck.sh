@@ -26,6 +26,8 @@ check() {
     else
         echo "not ok - $name"
         sed 's/^/      /' "$work/check.log"
+        # The VM itself failed: its console tells.
+        [[ ${status-} != 12[45] ]] || sed 's/^/      /' "$work/err"
         failed=$((failed + 1))
     fi
 }
