@@ -37,4 +37,7 @@ int px_lock_out_udev(int fd) PX_MUST_CHECK;
  */
 int px_device_claim(const char *path, int fd, int *ret_claim) PX_MUST_CHECK;
 
+/* Whether it could be claimed now. PX_BUSY; PX_NO_VOLUME: it cannot be opened. */
+enum px_status px_device_check_unused(const char *path, int fd) PX_MUST_CHECK;
+
 #endif

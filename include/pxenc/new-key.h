@@ -52,6 +52,9 @@ enum px_status px_new_key_choose(struct px_session *session, const struct px_new
 				 const char *uuid, const char *present, struct px_new_key *ret_key)
 	PX_MUST_CHECK;
 
+/* A generated key alone, for whatever place. PX_KERNEL, PX_NOMEM. */
+enum px_status px_new_key_generate(struct px_secret **ret_key) PX_MUST_CHECK;
+
 /*
  * Puts a generated key into the store and reads it back: a store that says yes and keeps nothing
  * would cost the volume at its first close. Any other key is there: PX_OK.

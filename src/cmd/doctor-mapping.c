@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "doctor.h"
 #include "pxenc/block.h"

@@ -2,10 +2,8 @@
 #include "format-device.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "pxenc/cleanup.h"
 #include "pxenc/cmd.h"
@@ -18,30 +16,12 @@ enum px_status px_target_take(const char *device, struct px_target *ret_target)
 	return px_lock_device(device, &ret_target->path, &ret_target->lock);
 }
 
-/* O_EXCL on a block device: nobody has it mounted, mapped or swapped on. */
-static enum px_status check_unused(const struct px_target *target)
-{
-	px_auto(fd) int fd = -1;
-	struct stat st;
-
-	if (fstat(target->lock, &st) < 0)
-		return px_fail(PX_KERNEL, "%s: %s", target->path, strerror(errno));
-	if (!S_ISBLK(st.st_mode))
-		return PX_OK;
-	fd = open(target->path, O_RDONLY | O_CLOEXEC | O_EXCL);
-	if (fd < 0 && errno == EBUSY)
-		return px_fail(PX_BUSY, "%s is in use: see lsblk %s", target->path, target->path);
-	if (fd < 0)
-		return px_fail(PX_NO_VOLUME, "cannot open %s: %s", target->path, strerror(errno));
-	return PX_OK;
-}
-
 enum px_status px_target_check(struct px_target *target, bool force, bool ask)
 {
 	px_auto(free) char *what = NULL, *question = NULL;
 	enum px_status st;
 
-	st = check_unused(target);
+	st = px_device_check_unused(target->path, target->lock);
 	if (st || force || target->agreed)
 		return st;
 	st = px_probe_contents(target->path, &what);

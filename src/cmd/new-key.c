@@ -115,22 +115,26 @@ static enum px_status find_path(struct px_session *session, const char *uuid, in
 	return st;
 }
 
+enum px_status px_new_key_generate(struct px_secret **ret_key)
+{
+	int r = px_key_generate(ret_key);
+
+	if (r == -ENOMEM)
+		return px_nomem();
+	return r < 0 ? px_fail(PX_KERNEL, "cannot make a key: %s", strerror(-r)) : PX_OK;
+}
+
 static enum px_status generate(struct px_session *session, const char *uuid, const char *present,
 			       struct px_new_key *key)
 {
 	enum px_status st;
-	int r;
 
 	st = find_path(session, uuid, number_after(present, uuid), &key->choice);
 	if (st)
 		return st;
-	r = px_key_generate(&key->key);
-	if (r == -ENOMEM)
-		return px_nomem();
-	if (r < 0)
-		return px_fail(PX_KERNEL, "cannot make a key: %s", strerror(-r));
-	key->generated = true;
-	return PX_OK;
+	st = px_new_key_generate(&key->key);
+	key->generated = st == PX_OK;
+	return st;
 }
 
 enum px_status px_new_key_choose(struct px_session *session, const struct px_new_key_args *args,

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include "pxenc/cleanup.h"
 #include "pxenc/header-backup.h"
 #include "pxenc/log.h"
+#include "pxenc/signals.h"
 
 #define NONE (-1)
 
@@ -122,20 +122,10 @@ static enum px_status finish(struct px_rotation *rotation)
 	return px_luks_set_token(rotation->luks, token, rotation->key);
 }
 
-/* Signals are held back, so they are looked for. SIGHUP is not: it runs on when the terminal
- * goes. */
-static bool is_to_stop(void)
-{
-	sigset_t pending;
-
-	return sigpending(&pending) == 0 &&
-	       (sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1);
-}
-
 static bool progress(uint64_t done, uint64_t size, void *arg)
 {
 	px_progress_show(arg, done, size);
-	return !is_to_stop();
+	return !px_signals_ask_to_stop();
 }
 
 /* Killed while the volume is in use, we would leave a part of it out of reach. The kernel, when it

@@ -2,7 +2,6 @@
 #include "rotate-all.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -63,15 +62,6 @@ static enum px_status rotate_apart(enum px_status (*rotate)(const char *device, 
 				 : px_fail(PX_KERNEL, "%s: its process was killed", device);
 }
 
-/* A volume that was begun is finished; the next one is not begun. */
-static bool is_to_stop(void)
-{
-	sigset_t pending;
-
-	return sigpending(&pending) == 0 &&
-	       (sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1);
-}
-
 static enum px_status rotate_each(char *const *devices, size_t silent,
 				  enum px_status (*rotate)(const char *device, const void *arg),
 				  const void *arg)
@@ -79,7 +69,8 @@ static enum px_status rotate_each(char *const *devices, size_t silent,
 	size_t count = px_strv_len(devices), failed = silent, i;
 
 	px_signals_hold();
-	for (i = 0; i < count && !is_to_stop(); i++)
+	/* A volume that was begun is finished; the next one is not begun. */
+	for (i = 0; i < count && !px_signals_ask_to_stop(); i++)
 		failed += rotate_apart(rotate, devices[i], arg) != PX_OK;
 	if (i < count)
 		return px_fail(PX_DECLINED, "stopped: %zu of %zu volumes were left as they are",

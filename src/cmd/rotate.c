@@ -256,18 +256,6 @@ static enum px_status find_mapping(struct job *job)
 	return PX_OK;
 }
 
-/* By something else than a mapping of its own, before its header says that it is reencrypted. */
-static enum px_status check_unused(const struct job *job)
-{
-	px_auto(fd) int claim = -1;
-	int r = px_device_claim(job->device, job->lock, &claim);
-
-	if (r == -EBUSY)
-		return px_fail(PX_BUSY, "%s is in use: see lsblk %s", job->device, job->device);
-	return r < 0 ? px_fail(PX_NO_VOLUME, "cannot open %s: %s", job->device, strerror(-r))
-		     : PX_OK;
-}
-
 /* The lock is ours, so helpers below it are of one who was killed. */
 static enum px_status settle(const struct arguments *args, struct job *job)
 {
@@ -285,7 +273,8 @@ static enum px_status settle(const struct arguments *args, struct job *job)
 			       args->device);
 	if (!job->mapping.name) {
 		st = px_helpers_settle_unmapped(job->device, job->devno);
-		return st ? st : check_unused(job);
+		/* Before its header says that it is reencrypted. */
+		return st ? st : px_device_check_unused(job->device, job->lock);
 	}
 	r = px_helpers_count(job->devno);
 	if (r < 0)

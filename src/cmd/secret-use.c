@@ -255,12 +255,15 @@ static enum px_status find_uuid(const struct px_census *census, const char *uuid
 	for (size_t i = 0; i < census->count; i++) {
 		const struct px_seen *seen = &census->seen[i];
 		px_auto(free) char *path = px_block_path(seen->name);
-		int r = path ? 0 : -ENOMEM;
+		int r = 0;
 
-		if (r == 0 && strcmp(path, device) != 0 && seen->r == 0 &&
-		    strcmp(seen->peek.uuid, uuid) == 0)
+		if (!path)
+			return px_nomem();
+		if (strcmp(path, device) == 0)
+			continue;
+		if (seen->r == 0 && strcmp(seen->peek.uuid, uuid) == 0)
 			r = px_strv_add(users, path);
-		else if (r == 0 && strcmp(path, device) != 0 && seen->r < 0 && seen->r != -EINVAL)
+		else if (seen->r < 0 && seen->r != -EINVAL)
 			r = add_unknown(users, path, seen->r);
 		if (r < 0)
 			return px_nomem();

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "pxenc/cmd.h"
 #include "pxenc/key.h"
 #include "pxenc/log.h"
+#include "pxenc/new-key.h"
 #include "pxenc/session.h"
 #include "secret-use.h"
 
@@ -73,12 +73,8 @@ static enum px_status parse(int argc, char **argv, struct arguments *args)
 
 static enum px_status get_value(struct arguments *args)
 {
-	int r = args->generate ? px_key_generate(&args->value) : 0;
-
-	if (r == -ENOMEM)
-		return px_nomem();
-	if (r < 0)
-		return px_fail(PX_KERNEL, "cannot make a key: %s", strerror(-r));
+	if (args->generate)
+		return px_new_key_generate(&args->value);
 	if (!args->value)
 		return px_prompt_new_secret("value", &args->value);
 	if (!px_secret_len(args->value))

@@ -11,6 +11,7 @@
 #include "pxenc/file.h"
 #include "pxenc/key.h"
 #include "pxenc/log.h"
+#include "pxenc/signals.h"
 
 static bool on_terminal(void)
 {
@@ -49,23 +50,10 @@ static enum px_status read_line(struct px_secret **ret_secret)
 	return PX_OK;
 }
 
-/* What a person ends us with, and the end of the terminal. */
-static sigset_t ending_signals(void)
-{
-	sigset_t ends;
-
-	sigemptyset(&ends);
-	sigaddset(&ends, SIGHUP);
-	sigaddset(&ends, SIGINT);
-	sigaddset(&ends, SIGQUIT);
-	sigaddset(&ends, SIGTERM);
-	return ends;
-}
-
 /* Until a line is there, or one of the signals, which are blocked. True: a signal is. */
 static bool wait_for_line(void)
 {
-	sigset_t ends = ending_signals(), pending;
+	sigset_t ends = px_signals_ending(), pending;
 	px_auto(fd) int ended = signalfd(-1, &ends, SFD_CLOEXEC);
 	struct pollfd fds[] = { { .fd = STDIN_FILENO, .events = POLLIN },
 				{ .fd = ended, .events = POLLIN } };

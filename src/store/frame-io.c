@@ -3,9 +3,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <time.h>
 
 #include "pxenc/clock.h"
 #include "pxenc/frame.h"

@@ -98,3 +98,13 @@ int px_device_claim(const char *path, int fd, int *ret_claim)
 	*ret_claim = claim;
 	return 0;
 }
+
+enum px_status px_device_check_unused(const char *path, int fd)
+{
+	px_auto(fd) int claim = -1;
+	int r = px_device_claim(path, fd, &claim);
+
+	if (r == -EBUSY)
+		return px_fail(PX_BUSY, "%s is in use: see lsblk %s", path, path);
+	return r < 0 ? px_fail(PX_NO_VOLUME, "cannot open %s: %s", path, strerror(-r)) : PX_OK;
+}
