@@ -86,10 +86,9 @@ rotated() {
 # The run that finishes a change asks as well.
 interrupted() {
     make_clones
-    dcosd_control main faults 'drop@DELETE:*#*' >/dev/null
-    sed 's/"timeout": 10/"timeout": 1/' "$PXENC_CONFIG" >"$T_DIR/hasty.json" && chmod 600 "$T_DIR/hasty.json"
+    dcosd_control main faults '403json@DELETE:*#*' >/dev/null
     detach "$B"
-    PXENC_CONFIG=$T_DIR/hasty.json pxenc rotate "$A" >/dev/null 2>&1
+    pxenc rotate "$A" >/dev/null 2>&1
     attach "$B"
     dcosd_control main faults >/dev/null
     check_match 'a rotate was interrupted before it deleted the old key' "$(token "$A")" '"old":\{'
