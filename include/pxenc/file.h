@@ -25,11 +25,4 @@ enum px_status px_file_read_secret(const char *path, const char *what, size_t ma
 enum px_status px_file_read_handed(const char *path, const char *what, size_t max,
 				   struct px_secret **ret_secret) PX_MUST_CHECK;
 
-/* Reads a descriptor to its end: text of at most max bytes, NUL-terminated. -E2BIG: more; -ENOMEM;
- * other errors are read's. */
-int px_read_all(int fd, size_t max, char **ret_text, size_t *ret_len) PX_MUST_CHECK;
-
-/* Writes a whole buffer, through short writes and EINTR. 0 or -errno. */
-int px_write_all(int fd, const void *data, size_t len) PX_MUST_CHECK;
-
 #endif

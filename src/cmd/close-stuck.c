@@ -8,8 +8,8 @@
 
 #include "pxenc/block.h"
 #include "pxenc/cmd.h"
-#include "pxenc/file.h"
 #include "pxenc/helpers.h"
+#include "pxenc/io.h"
 #include "pxenc/log.h"
 #include "pxenc/mapping.h"
 #include "pxenc/peek.h"

@@ -9,7 +9,7 @@
 
 #include "credentials.h"
 #include "pxenc/cmd.h"
-#include "pxenc/file.h"
+#include "pxenc/io.h"
 #include "pxenc/log.h"
 
 /*

@@ -4,7 +4,7 @@
 
 #include "open-all.h"
 #include "pxenc/credentials.h"
-#include "pxenc/file.h"
+#include "pxenc/io.h"
 #include "pxenc/log.h"
 #include "pxenc/unlock.h"
 

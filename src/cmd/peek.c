@@ -9,7 +9,7 @@
 
 #include "pxenc/cleanup.h"
 #include "pxenc/clock.h"
-#include "pxenc/file.h"
+#include "pxenc/io.h"
 #include "pxenc/log.h"
 #include "pxenc/luks.h"
 #include "pxenc/worker.h"

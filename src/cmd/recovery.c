@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "pxenc/file.h"
+#include "pxenc/io.h"
 #include "pxenc/key.h"
 #include "pxenc/log.h"
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "pxenc/cmd.h"
-#include "pxenc/file.h"
+#include "pxenc/io.h"
 #include "pxenc/log.h"
 #include "pxenc/printable.h"
 #include "pxenc/session.h"

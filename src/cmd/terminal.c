@@ -8,7 +8,6 @@
 #include <termios.h>
 
 #include "pxenc/cmd.h"
-#include "pxenc/file.h"
 #include "pxenc/key.h"
 #include "pxenc/log.h"
 #include "pxenc/signals.h"

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 
 #include "pxenc/cmd.h"
-#include "pxenc/file.h"
+#include "pxenc/io.h"
 #include "pxenc/key.h"
 #include "pxenc/log.h"
 #include "pxenc/luks.h"

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 
 #include "pxenc/clock.h"
-#include "pxenc/file.h"
+#include "pxenc/io.h"
 
 /* What a new program's descriptors 0, 1 and 2 are to be; -1: /dev/null. */
 struct stdio {

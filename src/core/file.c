@@ -6,24 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "pxenc/io.h"
 #include "pxenc/log.h"
-
-int px_write_all(int fd, const void *data, size_t len)
-{
-	const char *p = data;
-
-	while (len) {
-		ssize_t n = write(fd, p, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
 
 static enum px_status check_owner(const struct stat *st, const char *path, const char *what)
 {
@@ -69,44 +53,6 @@ static enum px_status not_read(const char *path, const char *what, size_t max, i
 	if (r == -ENOMEM)
 		return px_nomem();
 	return px_fail(PX_USAGE, "cannot read %s '%s': %s", what, path, strerror(-r));
-}
-
-/* Reads to the end of the file, at most size bytes; the number read, or -errno. */
-static ssize_t read_up_to(int fd, char *text, size_t size)
-{
-	size_t len = 0;
-
-	while (len < size) {
-		ssize_t n = read(fd, text + len, size - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	return (ssize_t)len;
-}
-
-int px_read_all(int fd, size_t max, char **ret_text, size_t *ret_len)
-{
-	px_auto(free) char *text = malloc(max + 1);
-	ssize_t n;
-
-	if (!text)
-		return -ENOMEM;
-	/* One byte more than max, which the NUL takes the place of. */
-	n = read_up_to(fd, text, max + 1);
-	if (n < 0)
-		return (int)n;
-	if ((size_t)n > max)
-		return -E2BIG;
-	text[n] = '\0';
-	*ret_text = px_steal(&text);
-	*ret_len = (size_t)n;
-	return 0;
 }
 
 enum px_status px_file_read(const char *path, const char *what, size_t max, char **ret_text,

@@ -8,7 +8,7 @@
 
 #include "pxenc/clock.h"
 #include "pxenc/console.h"
-#include "pxenc/file.h"
+#include "pxenc/io.h"
 #include "pxenc/printable.h"
 
 #define LINE_MAX_BYTES 1024

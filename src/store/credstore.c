@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 
 #include "pxenc/clock.h"
-#include "pxenc/file.h"
 #include "pxenc/flock.h"
+#include "pxenc/io.h"
 #include "pxenc/log.h"
 #include "pxenc/places.h"
 

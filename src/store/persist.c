@@ -11,6 +11,7 @@
 #include "pxenc/child.h"
 #include "pxenc/clock.h"
 #include "pxenc/file.h"
+#include "pxenc/io.h"
 #include "pxenc/log.h"
 #include "pxenc/path.h"
 #include "pxenc/places.h"

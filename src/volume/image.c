@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "luks-private.h"
+#include "pxenc/io.h"
 #include "pxenc/log.h"
 
 #define BLOCK ((size_t)1 << 20)
@@ -19,25 +20,9 @@
 /* At the device's end some leave signatures of their own: GPT, RAID, ZFS. */
 #define TAIL_SIZE ((uint64_t)1 << 20)
 
-static int write_at(int fd, const unsigned char *data, size_t len, uint64_t at)
-{
-	while (len > 0) {
-		ssize_t n = pwrite(fd, data, len, (off_t)at);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			data += n;
-			len -= (size_t)n;
-			at += (uint64_t)n;
-		}
-	}
-	return 0;
-}
-
 static int write_start(const struct px_image *image, const unsigned char *sector)
 {
-	int r = write_at(image->fd, sector, PX_UNFINISHED_SIZE, 0);
+	int r = px_write_at(image->fd, sector, PX_UNFINISHED_SIZE, 0);
 
 	return r == 0 && fsync(image->fd) < 0 ? -errno : r;
 }
@@ -66,12 +51,15 @@ enum px_status px_image_mark(struct px_image *image)
 {
 	unsigned char mark[PX_UNFINISHED_SIZE];
 	enum px_status status = open_device(image);
+	ssize_t n;
 	int r;
 
 	if (status != PX_OK)
 		return status;
-	if (pread(image->fd, image->was, sizeof(image->was), 0) != sizeof(image->was))
-		return px_fail(PX_KERNEL, "%s: cannot be read: %m", image->luks->device);
+	n = px_read_at(image->fd, image->was, sizeof(image->was), 0);
+	if (n != sizeof(image->was))
+		return px_fail(PX_KERNEL, "%s: cannot be read: %s", image->luks->device,
+			       n < 0 ? strerror((int)-n) : "it is too small");
 	px_unfinished_format(&image->unfinished, mark);
 	r = write_start(image, mark);
 	if (r == 0)
@@ -95,7 +83,7 @@ static int find_second(const struct px_image *image, uint64_t *ret_at)
 {
 	uint64_t size;
 
-	if (pread(image->memory, &size, sizeof(size), SIZE_AT) != sizeof(size))
+	if (px_read_at(image->memory, &size, sizeof(size), SIZE_AT) != sizeof(size))
 		return -EIO;
 	*ret_at = be64toh(size);
 	return 0;
@@ -109,13 +97,13 @@ static int copy_body(const struct px_image *image, unsigned char *block, uint64_
 	int r = 0;
 
 	while (r == 0 && at < image->data_offset) {
-		ssize_t n = pread(image->memory, block, BLOCK - at % BLOCK, (off_t)at);
+		ssize_t n = px_read_at(image->memory, block, BLOCK - at % BLOCK, at);
 
-		if (n < 0)
-			return -errno;
+		if (n <= 0)
+			return n < 0 ? (int)n : -EIO;
 		if (second >= at && second < at + (uint64_t)n)
 			memset(block + (second - at), 0, SECTOR);
-		r = write_at(image->fd, block, (size_t)n, at);
+		r = px_write_at(image->fd, block, (size_t)n, at);
 		at += (uint64_t)n;
 	}
 	return r;
@@ -129,17 +117,18 @@ static int wipe_tail(const struct px_image *image, unsigned char *block)
 	uint64_t len = data < TAIL_SIZE ? data : TAIL_SIZE;
 
 	memset(block, 0, BLOCK);
-	return write_at(image->fd, block, (size_t)len, size - len);
+	return px_write_at(image->fd, block, (size_t)len, size - len);
 }
 
 static int copy_sector(const struct px_image *image, uint64_t at)
 {
 	unsigned char sector[SECTOR];
+	ssize_t n = px_read_at(image->memory, sector, sizeof(sector), at);
 	int r;
 
-	if (pread(image->memory, sector, sizeof(sector), (off_t)at) < 0)
-		return -errno;
-	r = write_at(image->fd, sector, sizeof(sector), at);
+	if (n != sizeof(sector))
+		return n < 0 ? (int)n : -EIO;
+	r = px_write_at(image->fd, sector, sizeof(sector), at);
 	return r == 0 && fsync(image->fd) < 0 ? -errno : r;
 }
 

@@ -8,6 +8,7 @@
 #include "backup.h"
 #include "luks-private.h"
 #include "luks2.h"
+#include "pxenc/io.h"
 #include "pxenc/log.h"
 #include "pxenc/seal.h"
 
@@ -31,33 +32,14 @@ size_t px_header_areas_size(const struct px_header *header)
 	return size;
 }
 
-/* 0 or -errno; -EIO: the device ends too early. */
-static int read_at(int fd, void *data, size_t len, uint64_t at)
+/* -EIO: the device ends too early. */
+static int read_at(int fd, void *to, size_t len, uint64_t at)
 {
-	for (uint8_t *to = data; len > 0;) {
-		ssize_t n = pread(fd, to, len, (off_t)at);
+	ssize_t n = px_read_at(fd, to, len, at);
 
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		to += n;
-		at += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int write_at(int fd, const void *data, size_t len, uint64_t at)
-{
-	for (const uint8_t *from = data; len > 0;) {
-		ssize_t n = pwrite(fd, from, len, (off_t)at);
-
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		from += n;
-		at += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
+	if (n < 0)
+		return (int)n;
+	return (size_t)n == len ? 0 : -EIO;
 }
 
 int px_header_read_areas(int fd, const struct px_header *header, uint8_t *to)
@@ -80,7 +62,7 @@ static int write_areas(int fd, const struct px_header *header, const uint8_t *fr
 	for (size_t i = 0; r == 0 && i < header->area_count; i++) {
 		size_t size = header->areas[i].end - header->areas[i].start;
 
-		r = write_at(fd, from, size, header->areas[i].start);
+		r = px_write_at(fd, from, size, header->areas[i].start);
 		from += size;
 	}
 	return r;
@@ -138,7 +120,7 @@ static int write_copy(int fd, const struct px_backup *backup, size_t size, uint6
 	if (!bytes)
 		return -ENOMEM;
 	r = px_luks2_encode(&luks2, backup->json, backup->json_len, at, bytes);
-	return r < 0 ? r : write_at(fd, bytes, size, at);
+	return r < 0 ? r : px_write_at(fd, bytes, size, at);
 }
 
 /*

@@ -7,6 +7,7 @@
 
 #include "luks-private.h"
 #include "luks2.h"
+#include "pxenc/io.h"
 #include "pxenc/log.h"
 #include "pxenc/seal.h"
 
@@ -28,14 +29,14 @@ static int copy(int from, int to, uint64_t start, uint64_t end)
 		return -ENOMEM;
 	while (start < end) {
 		size_t want = end - start < BLOCK ? (size_t)(end - start) : BLOCK;
-		ssize_t n = pread(from, block, want, (off_t)start);
+		ssize_t n = px_read_at(from, block, want, start);
+		int r;
 
-		if (n == 0)
-			return -EIO;
-		if (n > 0)
-			n = pwrite(to, block, (size_t)n, (off_t)start);
-		if (n < 0)
-			return -errno;
+		if (n <= 0)
+			return n < 0 ? (int)n : -EIO;
+		r = px_write_at(to, block, (size_t)n, start);
+		if (r < 0)
+			return r;
 		start += (uint64_t)n;
 	}
 	return 0;

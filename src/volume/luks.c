@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "luks-private.h"
+#include "pxenc/io.h"
 #include "pxenc/log.h"
 
 /*
@@ -54,6 +55,7 @@ enum px_status px_luks_failed(const char *device, const char *what, int r)
 static enum px_status read_start(int fd, const char *device, struct px_luks_start *ret_start)
 {
 	struct stat st;
+	ssize_t n;
 	off_t end;
 
 	if (fstat(fd, &st) < 0)
@@ -66,8 +68,9 @@ static enum px_status read_start(int fd, const char *device, struct px_luks_star
 		return px_fail(PX_KERNEL, "%s: its size cannot be found out: %m", device);
 	ret_start->size = (uint64_t)end;
 	memset(ret_start->bytes, 0, sizeof(ret_start->bytes));
-	if (pread(fd, ret_start->bytes, sizeof(ret_start->bytes), 0) < 0)
-		return px_fail(PX_KERNEL, "%s: cannot be read: %m", device);
+	n = px_read_at(fd, ret_start->bytes, sizeof(ret_start->bytes), 0);
+	if (n < 0)
+		return px_fail(PX_KERNEL, "%s: cannot be read: %s", device, strerror((int)-n));
 	return PX_OK;
 }
 

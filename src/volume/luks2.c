@@ -8,6 +8,8 @@
 
 #include <openssl/evp.h>
 
+#include "pxenc/io.h"
+
 #define MAGIC_SIZE 6
 #define VERSION 2
 #define CHECKSUM "sha256"
@@ -152,21 +154,21 @@ static int read_copy(int fd, uint64_t offset, struct px_luks2 *ret_header, char 
 	uint8_t start[PX_LUKS2_BIN_SIZE];
 	px_auto(free) uint8_t *bytes = NULL;
 	const char *json;
-	ssize_t n = pread(fd, start, sizeof(start), (off_t)offset);
+	ssize_t n = px_read_at(fd, start, sizeof(start), offset);
 	size_t size;
 	int r;
 
 	if (n < 0)
-		return -errno;
+		return (int)n;
 	size = n == sizeof(start) ? px_luks2_size(start, offset) : 0;
 	if (size == 0)
 		return -EBADMSG;
 	bytes = malloc(size);
 	if (!bytes)
 		return -ENOMEM;
-	n = pread(fd, bytes, size, (off_t)offset);
+	n = px_read_at(fd, bytes, size, offset);
 	if (n < 0)
-		return -errno;
+		return (int)n;
 	r = px_luks2_decode(bytes, (size_t)n, offset, ret_header, &json);
 	if (r < 0)
 		return r;
@@ -177,10 +179,10 @@ static int read_copy(int fd, uint64_t offset, struct px_luks2 *ret_header, char 
 static int glance_copy(int fd, uint64_t offset, struct px_luks2 *ret_header)
 {
 	uint8_t start[PX_LUKS2_BIN_SIZE];
-	ssize_t n = pread(fd, start, sizeof(start), (off_t)offset);
+	ssize_t n = px_read_at(fd, start, sizeof(start), offset);
 
 	if (n < 0)
-		return -errno;
+		return (int)n;
 	return n == sizeof(start) ? px_luks2_glance(start, offset, ret_header) : -EBADMSG;
 }
 

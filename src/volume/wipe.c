@@ -4,6 +4,7 @@
 #include <sys/random.h>
 
 #include "pxenc/backup.h"
+#include "pxenc/io.h"
 #include "pxenc/log.h"
 
 #define BLOCK_SIZE ((size_t)64 << 10)
@@ -30,14 +31,12 @@ static int wipe(int fd, uint64_t from, uint64_t to, bool random)
 	while (from < to) {
 		size_t len = to - from < BLOCK_SIZE ? (size_t)(to - from) : BLOCK_SIZE;
 		int r = random ? fill(block, len) : 0;
-		ssize_t n;
 
+		if (r == 0)
+			r = px_write_at(fd, block, len, from);
 		if (r < 0)
 			return r;
-		n = pwrite(fd, block, len, (off_t)from);
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		from += (uint64_t)n;
+		from += len;
 	}
 	return fsync(fd) < 0 ? -errno : 0;
 }

@@ -13,16 +13,13 @@
 
 #define STRANGER 54321 /* a uid that is neither root's nor ours */
 
-static struct fault no_fstat, no_read, no_write, no_mlock;
+static struct fault no_fstat, no_read, no_mlock;
 static uid_t owner = (uid_t)-1; /* what fstat is to say, -1: the truth */
-static size_t write_at_most;
 
 int __real_fstat(int fd, struct stat *st);
 int __wrap_fstat(int fd, struct stat *st);
 ssize_t __real_read(int fd, void *data, size_t len);
 ssize_t __wrap_read(int fd, void *data, size_t len);
-ssize_t __real_write(int fd, const void *data, size_t len);
-ssize_t __wrap_write(int fd, const void *data, size_t len);
 int __real_mlock(const void *address, size_t size);
 int __wrap_mlock(const void *address, size_t size);
 
@@ -43,13 +40,6 @@ ssize_t __wrap_read(int fd, void *data, size_t len)
 	return fault_hits(&no_read) ? -1 : __real_read(fd, data, len);
 }
 
-ssize_t __wrap_write(int fd, const void *data, size_t len)
-{
-	if (fault_hits(&no_write))
-		return -1;
-	return __real_write(fd, data, write_at_most && write_at_most < len ? write_at_most : len);
-}
-
 int __wrap_mlock(const void *address, size_t size)
 {
 	return fault_hits(&no_mlock) ? -1 : __real_mlock(address, size);
@@ -57,9 +47,8 @@ int __wrap_mlock(const void *address, size_t size)
 
 static int begin(void **state)
 {
-	no_fstat = no_read = no_write = no_mlock = (struct fault){ 0 };
+	no_fstat = no_read = no_mlock = (struct fault){ 0 };
 	owner = (uid_t)-1;
-	write_at_most = 0;
 	return temp_dir_make(state);
 }
 
@@ -283,74 +272,6 @@ TEST(no_descriptor_is_left_open)
 	assert_int_equal(before, after);
 }
 
-static int read_pipe(const char *text, size_t max, char **ret_text, size_t *ret_len)
-{
-	int ends[2], r;
-
-	assert_int_equal(pipe(ends), 0);
-	assert_int_equal(write(ends[1], text, strlen(text)), strlen(text));
-	close(ends[1]);
-	r = px_read_all(ends[0], max, ret_text, ret_len);
-	close(ends[0]);
-	return r;
-}
-
-TEST(a_descriptor_is_read_to_its_end_or_not_at_all)
-{
-	px_auto(free) char *text = NULL;
-	char *none = NULL;
-	size_t len = 7;
-
-	no_read = (struct fault){ .times = 2, .error = EINTR };
-	assert_int_equal(read_pipe("text", 4, &text, &len), 0);
-	assert_int_equal(len, 4);
-	assert_string_equal(text, "text");
-	assert_int_equal(read_pipe("texts", 4, &none, &len), -E2BIG);
-	no_read = (struct fault){ .times = 1, .error = EIO };
-	assert_int_equal(read_pipe("text", 4, &none, &len), -EIO);
-	allocation_fails(1);
-	assert_int_equal(read_pipe("text", 4, &none, &len), -ENOMEM);
-	allocation_fails(0);
-	assert_null(none);
-	assert_int_equal(len, 4);
-}
-
-static void check_written(const char *text)
-{
-	px_auto(free) char *seen = calloc(1, 100);
-	int ends[2];
-
-	assert_int_equal(pipe(ends), 0);
-	assert_int_equal(px_write_all(ends[1], text, strlen(text)), 0);
-	close(ends[1]);
-	assert_int_equal(read(ends[0], seen, 99), strlen(text));
-	assert_string_equal(seen, text);
-	close(ends[0]);
-}
-
-TEST(everything_is_written_through_short_writes_and_interruptions)
-{
-	check_written("whole");
-	write_at_most = 2;
-	no_write = (struct fault){ .skip = 1, .times = 2, .error = EINTR };
-	check_written("in pieces");
-}
-
-TEST(writing_nothing_is_done_at_once)
-{
-	assert_int_equal(px_write_all(-1, NULL, 0), 0);
-}
-
-TEST(a_write_that_fails_gives_its_errno)
-{
-	px_auto(fd) int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-	assert_int_equal(px_write_all(-1, "x", 1), -EBADF);
-	write_at_most = 1;
-	no_write = (struct fault){ .skip = 1, .times = 1, .error = ENOSPC };
-	assert_int_equal(px_write_all(fd, "xx", 2), -ENOSPC);
-}
-
 #define file_test(f) cmocka_unit_test_setup_teardown(f, begin, temp_dir_remove)
 
 int main(void)
@@ -373,10 +294,6 @@ int main(void)
 		file_test(a_file_that_cannot_be_examined_or_read_is_said_so),
 		file_test(no_memory_is_said_once),
 		file_test(no_descriptor_is_left_open),
-		file_test(a_descriptor_is_read_to_its_end_or_not_at_all),
-		file_test(everything_is_written_through_short_writes_and_interruptions),
-		file_test(writing_nothing_is_done_at_once),
-		file_test(a_write_that_fails_gives_its_errno),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

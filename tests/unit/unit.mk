@@ -16,6 +16,7 @@ unit_tests = tests/unit/test_status \
 	tests/unit/test_secret \
 	tests/unit/test_key \
 	tests/unit/test_file \
+	tests/unit/test_io \
 	tests/unit/test_log \
 	tests/unit/test_members \
 	tests/unit/test_slots \
@@ -136,8 +137,14 @@ tests_unit_test_key_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_file_SOURCES = tests/unit/test_file.c $(unit_support)
 tests_unit_test_file_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_file_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
-	-Wl,--wrap=fstat -Wl,--wrap=read -Wl,--wrap=write -Wl,--wrap=mlock
+	-Wl,--wrap=fstat -Wl,--wrap=read -Wl,--wrap=mlock
 tests_unit_test_file_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_io_SOURCES = tests/unit/test_io.c $(unit_support)
+tests_unit_test_io_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_io_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
+	-Wl,--wrap=read -Wl,--wrap=write -Wl,--wrap=pread -Wl,--wrap=pwrite
+tests_unit_test_io_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_log_SOURCES = tests/unit/test_log.c $(unit_support)
 tests_unit_test_log_CPPFLAGS = $(unit_cppflags)
