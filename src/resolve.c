@@ -7,7 +7,7 @@
 #include "pxenc/log.h"
 #include "pxenc/path.h"
 
-/* Both readings of a relative path that needs no reinterpretation. */
+/* The full and the relative path of a secret below the base path. */
 static enum px_status choose(const struct px_config *config, const char *relative,
 			     const char *because, struct px_choice *ret_choice)
 {

@@ -13,6 +13,7 @@
 
 #define CONFIG_MAX 65536
 #define TIMEOUT_MAX 86400
+#define URL_MAX 511 /* what pxenc-fetch takes */
 
 /* One known key of one JSON object: parse takes its value. */
 struct key {
@@ -342,6 +343,9 @@ static enum px_status check_url(const char *url)
 	const char *host = url + strlen("https://");
 	size_t len;
 
+	if (strlen(url) > URL_MAX)
+		return px_fail(PX_USAGE, "cluster_url is longer than %d bytes: '%.60s…'", URL_MAX,
+			       url);
 	if (strncmp(url, "https://", strlen("https://")) != 0)
 		return px_fail(PX_USAGE,
 			       "cluster_url '%s' must start with https://: keys travel "

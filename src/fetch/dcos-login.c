@@ -126,10 +126,15 @@ static enum px_status authenticate(struct px_dcos *dcos, struct px_cause *cause)
 	enum px_status st;
 	bool expired;
 
-	if (dcos->logged_in || dcos->asked++ >= LOGINS_MAX)
+	if (dcos->logged_in)
 		return px_cause_set(cause, PX_UNAUTHENTICATED,
 				    "the store refuses the ACS token that it just gave (401): "
 				    "check the clocks of the cluster's masters");
+	if (dcos->asked++ >= LOGINS_MAX)
+		return px_cause_set(
+			cause, PX_UNAUTHENTICATED,
+			"the store refuses one ACS token after the other (401), those "
+			"of other processes: check the clocks of the cluster's masters");
 	do
 		st = ask_keeper(dcos, &expired, cause);
 	while (expired);

@@ -47,6 +47,13 @@ void px_dcos_note_time(const struct px_dcos *dcos, const char *stage,
 			 (double)answer->total_us / 1000);
 }
 
+/* What has no such page says so in HTML: a balancer without a server, or what is at a wrong URL. It
+ * knows nothing of secrets. */
+static bool is_a_page(const struct px_http_answer *answer)
+{
+	return px_answer_has_type(answer, "text/html");
+}
+
 /* The codes that every operation on a secret shares. */
 static enum px_status refused(const struct px_dcos *dcos, const struct px_http_answer *answer,
 			      const char *path, const char *doing, struct px_cause *cause)
@@ -56,6 +63,11 @@ static enum px_status refused(const struct px_dcos *dcos, const struct px_http_a
 		return px_cause_set(cause, PX_FORBIDDEN, "the store refuses access to '%s' (403)",
 				    path);
 	case 404:
+		if (is_a_page(answer))
+			return px_cause_set(cause, PX_UNTRUSTED,
+					    "the answer to %s is a page that is not found (404), "
+					    "and not the store's: does cluster_url lead to DC/OS?",
+					    doing);
 		if (px_dcos_error_says(px_answer_text(answer), px_answer_len(answer),
 				       "store not found"))
 			return px_cause_set(cause, PX_USAGE,

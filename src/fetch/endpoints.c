@@ -109,11 +109,11 @@ int px_endpoints_resolve(struct px_endpoints *endpoints, struct px_site *site)
 	return r;
 }
 
-/* Whether there is another address than those that timed out. */
+/* Whether there is another address than those that timed out, and it may be asked. */
 static bool any_alive(const struct px_endpoints *endpoints, int64_t now)
 {
 	for (size_t i = 0; i < endpoints->count; i++)
-		if (endpoints->list[i].dead_until <= now)
+		if (endpoints->list[i].dead_until <= now && endpoints->list[i].not_before <= now)
 			return true;
 	return false;
 }

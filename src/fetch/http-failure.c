@@ -3,14 +3,6 @@
 
 #include "http-private.h"
 
-/* Whether a failed handshake was just a connection that ended: a server that is starting or a
- * balancer with nothing behind it. libcurl has one code for all, and tells them apart in words. */
-static bool was_cut_off(const struct px_http *http)
-{
-	return strstr(http->error, "SSL_ERROR_SYSCALL") || strstr(http->error, "unexpected eof") ||
-	       strstr(http->error, "reset by peer");
-}
-
 /* A socket has its own port from the moment on that TCP is connected; libcurl's time of that is not
  * there before TLS is, too. */
 static enum px_status timed_out(const struct px_http *http, const struct px_http_answer *answer,
@@ -28,7 +20,7 @@ static enum px_status timed_out(const struct px_http *http, const struct px_http
 			    http->where, (double)answer->total_us / 1e6);
 }
 
-/* The certificate or TLS itself is wrong. */
+/* The certificate is wrong. */
 static enum px_status not_verified(const struct px_http *http, struct px_cause *cause)
 {
 	return px_cause_set(cause, PX_UNTRUSTED, "%s at %s cannot be trusted: %s: %s", http->url,
@@ -72,11 +64,11 @@ enum px_status px_http_explain(const struct px_http *http, const struct px_excha
 	case CURLE_HTTP2:
 	case CURLE_HTTP2_STREAM:
 		return dropped(http, exchange, c, cause);
+	/* A server that is starting, a balancer with nothing behind it, a port without TLS: the
+	 * next one may be sound. */
 	case CURLE_SSL_CONNECT_ERROR:
-		if (was_cut_off(http))
-			return px_cause_set(cause, PX_UNREACHABLE, "%s dropped the TLS handshake",
-					    http->where);
-		return not_verified(http, cause);
+		return px_cause_set(cause, PX_UNREACHABLE, "TLS handshake with %s: %s", http->where,
+				    http->error);
 	case CURLE_PEER_FAILED_VERIFICATION:
 		return not_verified(http, cause);
 	case CURLE_SSL_CACERT_BADFILE:

@@ -43,6 +43,8 @@ static size_t take_body(char *data, size_t size, size_t count, void *arg)
 	size_t len = size * count;
 	size_t used = exchange->body ? px_secret_len(exchange->body) : 0;
 
+	if (len == 0)
+		return 0;
 	if (len > exchange->body_max - used) {
 		exchange->oversize = true;
 		return 0;

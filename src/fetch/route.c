@@ -79,8 +79,9 @@ static int attempt_ms(const struct px_route *route)
 
 	if (left < 0)
 		return 2 * least;
+	/* libcurl takes 0 for no limit. */
 	if (left < least)
-		return left;
+		return left ? left : 1;
 	return left / 3 > least ? left / 3 : least;
 }
 
@@ -206,6 +207,15 @@ static int64_t earliest(const struct px_route *route)
 	return route->unresolved ? 0 : px_endpoints_earliest(&route->endpoints);
 }
 
+/* Those who were all told the same moment come one after the other, within a quarter of the time.
+ */
+static int in_disorder(int ordered, int left, unsigned int random)
+{
+	int late = ordered + (int)(random % ((unsigned int)ordered / 4 + 1));
+
+	return left < 0 || late < left ? late : ordered;
+}
+
 /* Milliseconds to wait before the next pass, or -ETIMEDOUT when there is no time for one. */
 static int next_wait(const struct px_route *route)
 {
@@ -221,7 +231,7 @@ static int next_wait(const struct px_route *route)
 	if (left >= 0 && ordered >= left)
 		return -ETIMEDOUT;
 	if (ordered > wait)
-		return (int)ordered;
+		return in_disorder((int)ordered, left, random);
 	if (left >= 0 && wait >= left)
 		wait = left / 2;
 	return left >= 0 && wait < LAST_WAIT_MS ? -ETIMEDOUT : wait;

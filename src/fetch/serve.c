@@ -337,9 +337,10 @@ static enum px_status run_job(const struct talk *talk, struct job *job)
 		return parse_object(job);
 	case PX_OP_S3:
 		return px_s3_ask(talk->route, job->path, job->lines, cause);
-	default:
+	case PX_OP_LOGIN:
 		return px_dcos_login(dcos, cause);
 	}
+	return disturbed(cause, -EBADMSG);
 }
 
 /* A value where the op wants one, and none where it would be lost; and a cluster is asked as a

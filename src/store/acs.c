@@ -135,16 +135,17 @@ int px_acs_drop(const struct px_acs_cache *cache, const char *owner)
 	return px_acs_remove(cache, owner, ".acs");
 }
 
-/* A file that cannot be read as a token of another cluster goes too: it is of no use. */
+/* A damaged file goes too, whosever it is: it may hold a whole token, and is of no use. */
 static bool is_ours(const struct px_acs_cache *cache, const char *name)
 {
 	px_auto(frame) struct px_frame frame = { .payload = NULL };
 	const char *ending = strrchr(name, '.');
+	int r;
 
 	if (!ending || strcmp(ending, ".acs") != 0)
 		return false;
-	return px_acs_read(cache, name, PX_FRAME_CACHED, &frame) == 0 &&
-	       check_cluster(cache, &frame) == 0;
+	r = px_acs_read(cache, name, PX_FRAME_CACHED, &frame);
+	return r == 0 ? check_cluster(cache, &frame) == 0 : r == -EBADMSG;
 }
 
 static void dir_cleanup(DIR **dir)
@@ -158,7 +159,7 @@ int px_acs_drop_all(const struct px_acs_cache *cache, bool *ret_any)
 	px_cleanup(dir_cleanup) DIR *dir = NULL;
 	const struct dirent *entry;
 	bool any = false;
-	int fd;
+	int fd, r;
 
 	if (!cache) {
 		*ret_any = false;
@@ -167,14 +168,18 @@ int px_acs_drop_all(const struct px_acs_cache *cache, bool *ret_any)
 	/* Of its own: closedir closes it, and reading moves it. */
 	fd = openat(cache->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir)
-		return -errno;
+	if (!dir) {
+		r = -errno;
+		px_fd_cleanup(&fd);
+		return r;
+	}
 	while ((entry = readdir(dir))) {
 		if (!is_ours(cache, entry->d_name))
 			continue;
-		if (unlinkat(cache->dir, entry->d_name, 0) < 0)
+		if (unlinkat(cache->dir, entry->d_name, 0) == 0)
+			any = true;
+		else if (errno != ENOENT) /* another one logs out as well */
 			return -errno;
-		any = true;
 	}
 	*ret_any = any;
 	return 0;

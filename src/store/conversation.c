@@ -14,6 +14,7 @@
 
 #define FAREWELL_MS 200 /* for pxenc-fetch to end by itself */
 #define AGAIN_MS 250	/* before it is started anew */
+#define ALARM_MS 500	/* by which its alarm may be early */
 #define PAUSE_MS 1000	/* between questions that is worth a new start */
 
 static enum px_status read_ca(struct px_store *store)
@@ -140,6 +141,25 @@ static void kill_fetch(struct px_store *store)
 	px_child_end(&store->child, 0);
 }
 
+/* pxenc-fetch's own alarm ends it at the deadline. */
+static bool is_due(const struct px_store *store)
+{
+	int left = px_deadline_left(store->deadline);
+
+	return left >= 0 && left <= ALARM_MS;
+}
+
+static enum px_status not_in_time(const struct px_store *store, const char *doing)
+{
+	bool stranger = px_store_is_stranger(store);
+
+	return px_fail(PX_UNREACHABLE,
+		       "%s did not answer in time, while %s: check %s, the network and "
+		       "\"timeout\"",
+		       stranger ? "the endpoint" : "the store", doing,
+		       stranger ? "its address" : "cluster_url");
+}
+
 /* Why a frame could not be had. */
 static enum px_status no_frame(const struct px_store *store, int r)
 {
@@ -149,19 +169,11 @@ static enum px_status no_frame(const struct px_store *store, int r)
 	case -ENOMEM:
 		return px_nomem();
 	case -ENODATA:
-		/* Its own alarm ends it at the deadline. */
-		if (px_deadline_left(store->deadline) != 0 &&
-		    (px_deadline_left(store->deadline) < 0 ||
-		     px_deadline_left(store->deadline) > 500))
-			return px_fail(PX_KERNEL, "pxenc-fetch ended unexpectedly, while %s",
-				       doing);
-		/* fall through */
+		return is_due(store) ? not_in_time(store, doing)
+				     : px_fail(PX_KERNEL,
+					       "pxenc-fetch ended unexpectedly, while %s", doing);
 	case -ETIMEDOUT:
-		return px_fail(PX_UNREACHABLE,
-			       "%s did not answer in time, while %s: check %s, the network and "
-			       "\"timeout\"",
-			       px_store_is_stranger(store) ? "the endpoint" : "the store", doing,
-			       px_store_is_stranger(store) ? "its address" : "cluster_url");
+		return not_in_time(store, doing);
 	default:
 		return px_fail(PX_UNTRUSTED, "pxenc-fetch said what cannot be understood, while %s",
 			       doing);

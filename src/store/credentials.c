@@ -96,6 +96,9 @@ static enum px_status read_password(const struct px_config *config, struct px_se
 		return px_fail(PX_USAGE,
 			       "there is a user name but no password: set "
 			       "secret.dcos.password_file in the config or " PASSWORD_VARIABLE);
+	if (px_secret_len(hidden_password) > PX_PASSWORD_MAX)
+		return px_fail(PX_USAGE, PASSWORD_VARIABLE " is longer than %d bytes",
+			       PX_PASSWORD_MAX);
 	if (px_secret_from(px_secret_bytes(hidden_password), px_secret_len(hidden_password),
 			   ret_password) < 0)
 		return px_nomem();

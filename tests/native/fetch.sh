@@ -31,7 +31,8 @@ setup() {
         --fault 'slow@GET:*/slow' --secret slow=x --fault 'endless@GET:*/endless' --secret endless=x \
         --fault 'drop-after@PUT:*/lost#1' --fault 'drop-after@DELETE:*/lost#1' \
         --fault 'drop-after@PUT:*/lost-always' --fault 'truncate@PUT:*/cut#1' \
-        --fault 'drop-after@PATCH:*/a#1' --fault '500@PUT:*/late#1' || return 1
+        --fault 'drop-after@PATCH:*/a#1' --fault '500@PUT:*/late#1' \
+        --fault '503@DELETE:*/paged#1' --fault '404@DELETE:*/paged' || return 1
     printf 'u\n' >"$T_DIR/username"
     printf '%s\n' "$PASSWORD" >"$T_DIR/password"
     chmod 600 "$T_DIR/username" "$T_DIR/password"
@@ -158,7 +159,8 @@ faults() {
     fails_with '401 again and again: status 7' 7 '401' pxenc secrets get always-401
     fails_with '403: status 8, with the grant to give' 8 "users grant u 'dcos:secrets:default:/always-403' read" pxenc secrets get always-403
     fails_with '403 in JSON: status 8' 8 'grant' pxenc secrets get always-403json
-    fails_with '404: status 9' 9 'always-404' pxenc secrets get always-404
+    fails_with '404: status 9' 9 'nowhere' pxenc secrets get nowhere
+    fails_with '404 in HTML, which is not the store: status 10' 10 'always-404.*cluster_url' pxenc secrets get always-404
     fails_with 'a truncated answer: status 10' 10 'truncated' pxenc secrets get always-truncate
     fails_with 'a redirect: status 10' 10 'redirect refused' pxenc secrets get always-redirect
     fails_with 'no JSON: status 10' 10 'malformed' pxenc secrets get always-garbage
@@ -179,6 +181,10 @@ lost() {
     check_equal 'and the new value is there' "$(pxenc secrets get a)" two
     check 'a delete whose answer got lost is a success' pxenc secrets delete lost --force
     fails_with 'and the secret is gone: status 9' 9 'lost' pxenc secrets get lost
+    printf v | pxenc secrets create paged --value-file -
+    last_fails 'a page that is not found, after a failure, deletes nothing: status 10' 10 'not the store' \
+        pxenc secrets delete paged --force
+    check_equal 'and the secret is there' "$(pxenc secrets get paged)" v
     fails_with 'another delete: status 9' 9 'lost' pxenc secrets delete lost --force
     check 'a create that failed once with 500 is tried again' bash -c 'printf v | pxenc secrets create late --value-file - 2>&1'
     check 'a create whose answer is cut off is settled' bash -c 'printf v | pxenc secrets create cut --value-file - 2>&1'
@@ -189,6 +195,17 @@ lost() {
 }
 
 now_ms() { date +%s%3N; }
+
+# A balancer that has no server answers TLS with plain HTTP.
+no_tls() {
+    # shellcheck disable=SC2016  # for perl
+    perl -MIO::Socket::INET -e '$| = 1; my $s = IO::Socket::INET->new(Listen => 5, LocalAddr => "127.0.0.1");
+        print $s->sockport, "\n"; while (my $c = $s->accept) { sysread $c, my $hello, 1;
+        print $c "HTTP/1.0 503 Service Unavailable\r\n\r\n"; close $c }' >"$T_DIR/no-tls" &
+    NO_TLS_PID=$!
+    wait_for 10 test -s "$T_DIR/no-tls"
+    NO_TLS_PORT=$(cat "$T_DIR/no-tls")
+}
 
 failover() {
     local start
@@ -202,6 +219,13 @@ failover() {
     config "[\"$DCOSD_URL_first\", \"$DCOSD_URL_second\"]"
     check_equal 'the first URL is asked first' "$(pxenc secrets get a)" from-first
     check_equal 'a master that is sealed: the next one serves' "$(pxenc secrets get sealed 2>&1)" open
+    no_tls
+    config "[\"https://127.0.0.1:$NO_TLS_PORT\", \"$DCOSD_URL_second\"]"
+    check_equal 'a balancer without TLS: the next one serves' "$(pxenc secrets get a 2>&1)" from-second
+    T_TIMEOUT=1 config "\"https://127.0.0.1:$NO_TLS_PORT\""
+    last_fails 'it alone: status 6, and why' 6 'TLS handshake with 127.0.0.1:.*version' pxenc secrets get a
+    kill "$NO_TLS_PID"
+    config "[\"$DCOSD_URL_first\", \"$DCOSD_URL_second\"]"
     kill -STOP "$DCOSD_PID_first"
     start=$(now_ms)
     check_equal 'a master that hangs in TLS: the next one serves' "$(pxenc secrets get a 2>&1)" from-second

@@ -367,6 +367,29 @@ TEST(dropping_all_takes_every_user_of_the_cluster_and_no_other_cluster)
 	assert_false(any);
 }
 
+TEST(dropping_all_takes_what_is_damaged)
+{
+	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
+	bool any = false;
+
+	save(cache, "bob", "tok");
+	overwrite("tok", 3);
+	assert_int_equal(px_acs_drop_all(cache, &any), 0);
+	assert_true(any);
+	assert_int_equal(load(cache, "bob"), -ENOENT);
+}
+
+TEST(dropping_all_minds_nobody_who_does_the_same)
+{
+	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
+	bool any = true;
+
+	save(cache, "bob", "tok");
+	no_unlinkat = (struct fault){ .times = 1, .error = ENOENT };
+	assert_int_equal(px_acs_drop_all(cache, &any), 0);
+	assert_false(any);
+}
+
 TEST(dropping_all_says_why_it_cannot)
 {
 	px_auto(acs_cache) struct px_acs_cache *cache = open_cache();
@@ -637,6 +660,8 @@ int main(void)
 		in_dir(a_frame_of_this_cluster_without_a_token_is_refused),
 		in_dir(a_dropped_token_is_gone),
 		in_dir(dropping_all_takes_every_user_of_the_cluster_and_no_other_cluster),
+		in_dir(dropping_all_takes_what_is_damaged),
+		in_dir(dropping_all_minds_nobody_who_does_the_same),
 		in_dir(dropping_all_says_why_it_cannot),
 		in_dir(a_folder_that_others_can_enter_is_not_used),
 		in_dir(a_folder_behind_a_symbolic_link_is_not_used),

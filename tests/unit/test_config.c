@@ -258,6 +258,15 @@ TEST(dcos_is_the_only_store_there_is)
 	check_refused("{\"secret\": {\"secret_type\": 1}}", "\"secret_type\"", "dcos");
 }
 
+TEST(a_url_that_is_too_long_is_refused)
+{
+	px_auto(free) char *url = calloc(1, 600), *text = NULL;
+
+	memset(url, 'a', 599);
+	assert_true(asprintf(&text, DCOS("\"cluster_url\": \"https://%s\""), url) > 0);
+	check_incomplete(text, "cluster_url", "longer than 511 bytes");
+}
+
 TEST(a_url_that_is_no_text_is_refused)
 {
 	check_refused(DCOS("\"cluster_url\": 5"), "\"cluster_url\"", "URL");
@@ -590,6 +599,7 @@ int main(void)
 		config_test(a_key_given_twice_is_refused),
 		config_test(a_value_of_the_wrong_type_is_refused),
 		config_test(dcos_is_the_only_store_there_is),
+		config_test(a_url_that_is_too_long_is_refused),
 		config_test(a_url_that_is_no_text_is_refused),
 		config_test(plain_http_and_other_schemes_are_refused),
 		config_test(a_url_is_a_host_and_a_port_and_no_more),

@@ -248,6 +248,23 @@ TEST(a_password_in_the_environment_needs_locked_memory)
 	unsetenv("DCOS_SECRETS_USERNAME");
 }
 
+TEST(a_password_in_the_environment_has_the_bound_of_one_in_a_file)
+{
+	auto_config config = config_with(NULL, NULL);
+	px_auto(free) char *password = calloc(1, PX_PASSWORD_MAX + 2);
+	struct px_account account;
+
+	memset(password, 'p', PX_PASSWORD_MAX + 1);
+	setenv("DCOS_SECRETS_USERNAME", "u", 1);
+	setenv("DCOS_SECRETS_PASSWORD", password, 1);
+	assert_ok(px_login_hide_password());
+	assert_fails(PX_USAGE, px_login_account(&config, PX_FOREVER, &account),
+		     "DCOS_SECRETS_PASSWORD is longer than 4096 bytes");
+	setenv("DCOS_SECRETS_PASSWORD", "again", 1);
+	assert_ok(px_login_hide_password());
+	unsetenv("DCOS_SECRETS_USERNAME");
+}
+
 static int get_uid(void *arg)
 {
 	px_auto(free) char *uid = NULL;
@@ -431,6 +448,7 @@ int main(void)
 		in_dir(a_password_in_the_environment_is_taken_out_of_it),
 		in_dir(a_password_that_was_in_the_environment_is_known_to_a_forked_child),
 		in_dir(a_password_in_the_environment_needs_locked_memory),
+		in_dir(a_password_in_the_environment_has_the_bound_of_one_in_a_file),
 		in_dir(a_user_name_needs_memory),
 		in_dir(the_owner_is_the_user_and_a_mark_of_the_password),
 		in_dir(a_password_file_that_is_unfit_has_no_owner),

@@ -413,6 +413,9 @@ static unsigned int expirations; /* of questions that fail */
 
 bool __wrap_px_route_is_stale(const struct px_route *route);
 bool __wrap_px_route_has_expired(const struct px_route *route);
+#define JSON "application/json"
+#define HTML "text/html"
+
 enum px_status __wrap_px_route_ask(struct px_route *route, const struct px_http_request *request,
 				   struct px_http_answer *ret_answer, bool *ret_lost,
 				   struct px_cause *cause);
@@ -463,7 +466,7 @@ enum px_status __wrap_px_route_ask(struct px_route *route, const struct px_http_
 	*ret_lost = step->lost;
 	*ret_answer = (struct px_http_answer){ .code = step->code, .total_us = 1500 };
 	snprintf(ret_answer->content_type, sizeof(ret_answer->content_type), "%s",
-		 step->type ? step->type : "text/html");
+		 step->type ? step->type : JSON);
 	if (step->answer && *step->answer &&
 	    px_secret_from(step->answer, strlen(step->answer), &ret_answer->body) < 0)
 		return px_cause_nomem(cause);
@@ -475,7 +478,6 @@ enum px_status __wrap_px_route_ask(struct px_route *route, const struct px_http_
 #define LOGIN "POST", "/acs/api/v1/auth/login", NULL
 #define BOBS_LOGIN LOGIN, "{\"uid\":\"bob\",\"password\":\"sesame\"}"
 #define A "/secrets/v1/secret/default/pwx/a"
-#define JSON "application/json"
 #define TOKEN PX_OK, 200, JSON, "{\"token\":\"new\"}", false
 #define END                                                                                        \
 	{                                                                                          \
@@ -637,8 +639,9 @@ TEST(each_code_has_its_status)
 {
 	assert_cause(PX_FORBIDDEN, get_answered(403, NULL, "<html>", NULL),
 		     "refuses access to 'pwx/a' (403)");
-	assert_cause(PX_NO_SECRET, get_answered(404, NULL, "<html>", NULL),
+	assert_cause(PX_NO_SECRET, get_answered(404, NULL, "{}", NULL),
 		     "the store has no secret 'pwx/a' (404)");
+	assert_cause(PX_NO_SECRET, get_answered(404, "text/plain", "none", NULL), "no secret");
 	assert_cause(PX_USAGE,
 		     get_answered(404, JSON, "{\"description\":\"store not found\"}", NULL),
 		     "DC/OS has no store 'default'");
@@ -648,6 +651,22 @@ TEST(each_code_has_its_status)
 	assert_cause(PX_UNTRUSTED, get_answered(302, NULL, NULL, NULL), "302");
 	assert_cause(PX_UNTRUSTED, get_answered(400, NULL, NULL, NULL), "400, unexpectedly");
 	assert_cause(PX_UNTRUSTED, get_answered(204, NULL, NULL, NULL), "204, unexpectedly");
+}
+
+TEST(a_page_that_is_not_found_says_nothing_of_a_secret)
+{
+	const struct step deleted[] = {
+		{ "DELETE", A, "old", NULL, PX_OK, 404, HTML, "<html>", true }, END
+	};
+	px_auto(dcos) struct px_dcos *dcos = new_dcos(true);
+
+	assert_cause(PX_UNTRUSTED, get_answered(404, HTML, "<html>", NULL),
+		     "the answer to reading 'pwx/a' is a page that is not found (404), and not the "
+		     "store's");
+	assert_cause(PX_UNTRUSTED, get_answered(404, "text/html; charset=utf-8", "", NULL), "404");
+	script = deleted;
+	assert_cause(PX_UNTRUSTED, px_dcos_delete(dcos, "pwx/a", &cause), "not the store's");
+	at_the_end();
 }
 
 static enum px_status verdict(unsigned int code, const char *type, const char *body)
@@ -993,6 +1012,9 @@ TEST(a_create_that_cannot_be_settled_says_so)
 	const struct step no_time[] = { PUT(PX_UNREACHABLE, 0, true), END };
 	const struct step may_not_read[] = { PUT(PX_OK, 409, true), GET_CODE(403), END };
 	const struct step gone_again[] = { PUT(PX_OK, 409, true), GET_CODE(404), END };
+	const struct step page[] = { PUT(PX_OK, 403, true),
+				     { "GET", A, "old", NULL, PX_OK, 404, HTML, NULL, false },
+				     END };
 
 	assert_cause(PX_UNREACHABLE, create_with(no_time, "v", 1),
 		     "whether 'pwx/a' was created is not known: what the route says");
@@ -1000,6 +1022,7 @@ TEST(a_create_that_cannot_be_settled_says_so)
 		     "not known: the store "
 		     "refuses access");
 	assert_cause(PX_UNREACHABLE, create_with(gone_again, "v", 1), "not known");
+	assert_cause(PX_UNREACHABLE, create_with(page, "v", 1), "not known");
 }
 
 TEST(a_create_that_was_never_sent_was_not_created)
@@ -1878,6 +1901,7 @@ int main(void)
 		cmocka_unit_test(a_get_reads_json_or_bytes),
 		cmocka_unit_test(an_answer_that_is_not_a_secret_is_not_trusted),
 		cmocka_unit_test(each_code_has_its_status),
+		cmocka_unit_test(a_page_that_is_not_found_says_nothing_of_a_secret),
 		cmocka_unit_test(only_the_apis_own_refusals_are_a_verdict),
 		cmocka_unit_test(what_the_route_says_is_passed_on),
 		cmocka_unit_test(the_passphrase_of_a_portworx_value_is_picked_when_asked_for),

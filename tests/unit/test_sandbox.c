@@ -705,8 +705,18 @@ static int tries_files(void)
 	if (landlocked && (can_read("/etc/passwd") || can_read("/proc/self/status") ||
 			   can_read("/") || can_read("/etc/shadow")))
 		return 1;
-	return __real_open("/etc/hosts", O_WRONLY | O_CLOEXEC) >= 0 ||
-	       failed_with(unlink("/tmp/whatever"), EPERM);
+	return failed_with(unlink("/tmp/whatever"), EPERM);
+}
+
+/* EPERM is the filter's word; a kernel without Landlock has no other. */
+static int tries_writing(void)
+{
+	return failed_with(__real_open("/etc/hosts", O_WRONLY | O_CLOEXEC), EPERM) ||
+	       failed_with(__real_open("/etc/hosts", O_RDWR | O_CLOEXEC), EPERM) ||
+	       failed_with(__real_open("/etc/hosts", O_RDONLY | O_TRUNC | O_CLOEXEC), EPERM) ||
+	       failed_with(__real_open("/tmp/whatever", O_RDONLY | O_CREAT | O_CLOEXEC, 0600),
+			   EPERM) ||
+	       failed_with(__real_open("/tmp", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600), EPERM);
 }
 
 static int tries_limits(void)
@@ -763,7 +773,12 @@ TEST(a_confined_process_makes_no_code)
 	assert_int_equal(confined(tries_memory), 0);
 }
 
-TEST(a_confined_process_reads_what_the_resolver_and_tls_need_and_writes_nothing)
+TEST(a_confined_process_writes_nothing)
+{
+	assert_int_equal(confined(tries_writing), 0);
+}
+
+TEST(a_confined_process_reads_what_the_resolver_and_tls_need_and_no_more)
 {
 	if (!has_landlock())
 		print_message("this kernel has no Landlock: what may not be read is not shown\n");
@@ -820,7 +835,8 @@ int main(void)
 		cmocka_unit_test(a_confined_process_starts_and_touches_no_other),
 		cmocka_unit_test(a_confined_process_makes_no_code),
 		cmocka_unit_test(
-			a_confined_process_reads_what_the_resolver_and_tls_need_and_writes_nothing),
+			a_confined_process_reads_what_the_resolver_and_tls_need_and_no_more),
+		cmocka_unit_test(a_confined_process_writes_nothing),
 		cmocka_unit_test(a_confined_process_keeps_its_limits),
 		cmocka_unit_test(a_confined_process_may_still_end_itself),
 		cmocka_unit_test(a_process_of_root_is_somebody_else_for_good),
