@@ -8,6 +8,7 @@
 #include "luks-private.h"
 #include "luks2.h"
 #include "pxenc/io.h"
+#include "pxenc/lock.h"
 #include "pxenc/log.h"
 #include "pxenc/seal.h"
 
@@ -49,41 +50,31 @@ static int copy_to_disk(int from, int to, uint64_t start, uint64_t end)
 	return r == 0 && fsync(to) < 0 ? -errno : r;
 }
 
-/* The second copy of the header, the first, and what of the keyslots changed: at no instant does a
- * header that is whole want what is not there. */
-static int write_back(int memory, const char *device, uint64_t data_offset)
+/* What lies on the disk is what was copied: nobody else has gone on with it, or finished. */
+static int check_unchanged(int fd, const struct px_luks2 *copied, const char *copied_json)
 {
-	px_auto(fd) int fd = open(device, O_RDWR | O_CLOEXEC);
 	px_auto(free) char *json = NULL;
 	struct px_luks2 header;
-	int r;
+	int r = px_luks2_read(fd, &header, &json);
 
-	/* First the data. */
-	if (fd < 0 || fsync(fd) < 0)
-		return -errno;
-	r = px_luks2_read(memory, &header, &json);
-	if (r == 0)
-		r = copy_to_disk(memory, fd, header.size, 2 * header.size);
-	if (r == 0)
-		r = copy_to_disk(memory, fd, 0, header.size);
-	return r == 0 ? copy_to_disk(memory, fd, 2 * header.size, data_offset) : r;
-}
-
-/* In memory: everything before the data. -errno. */
-static int copy_header(const char *device, uint64_t data_offset)
-{
-	px_auto(fd) int fd = open(device, O_RDONLY | O_CLOEXEC);
-	px_auto(fd) int memory = memfd_create("pxenc-header", MFD_CLOEXEC);
-	int r;
-
-	if (fd < 0 || memory < 0 || ftruncate(memory, (off_t)data_offset) < 0)
-		return -errno;
-	r = copy(fd, memory, 0, data_offset);
 	if (r < 0)
 		return r;
-	r = memory;
-	memory = -1;
-	return r;
+	return header.seqid == copied->seqid && strcmp(json, copied_json) == 0 ? 0 : -ESTALE;
+}
+
+/* The second copy of the header, the first, and what of the keyslots changed: at no instant does a
+ * header that is whole want what is not there. */
+static int write_back(int memory, int disk, uint64_t data_offset)
+{
+	px_auto(free) char *json = NULL;
+	struct px_luks2 header;
+	int r = px_luks2_read(memory, &header, &json);
+
+	if (r == 0)
+		r = copy_to_disk(memory, disk, header.size, 2 * header.size);
+	if (r == 0)
+		r = copy_to_disk(memory, disk, 0, header.size);
+	return r == 0 ? copy_to_disk(memory, disk, 2 * header.size, data_offset) : r;
 }
 
 /* What is in memory is, to the byte, what was let through and verified. */
@@ -107,15 +98,14 @@ static int recover_in(struct crypt_device *cd, const struct px_luks *luks, const
 		       : -ESTALE;
 }
 
-static int recover(struct px_luks *luks, const char *checked, const struct px_secret *key)
+/* The data is mended on the disk, and the header in memory. */
+static int recover_to(int memory, const struct px_luks *luks, const char *checked,
+		      const struct px_secret *key)
 {
-	px_auto(fd) int memory = copy_header(luks->device, px_luks_data_offset(luks));
 	struct crypt_device *cd = NULL;
 	char path[64];
 	int r;
 
-	if (memory < 0)
-		return memory;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", memory);
 	px_luks_listen();
 	r = crypt_init_data_device(&cd, path, luks->device);
@@ -123,9 +113,53 @@ static int recover(struct px_luks *luks, const char *checked, const struct px_se
 		return r;
 	r = recover_in(cd, luks, checked, key);
 	crypt_free(cd);
+	return r;
+}
+
+/*
+ * A reencryption that another program is at, rather than one that was killed, has libcryptsetup's
+ * lock for as long as it works, and the device of a volume that is not mapped for itself. Whoever
+ * was at it between two of our steps has written another header.
+ */
+static int recover_claimed(const struct px_luks *luks, int disk, const char *checked,
+			   const struct px_secret *key)
+{
+	px_auto(fd) int memory = memfd_create("pxenc-header", MFD_CLOEXEC);
+	uint64_t data_offset = px_luks_data_offset(luks);
+	px_auto(free) char *json = NULL;
+	struct px_luks2 header;
+	int r;
+
+	if (memory < 0 || ftruncate(memory, (off_t)data_offset) < 0)
+		return -errno;
+	r = copy(disk, memory, 0, data_offset);
+	if (r == 0)
+		r = px_luks2_read(memory, &header, &json);
+	if (r == 0)
+		r = recover_to(memory, luks, checked, key);
+	/* The data is on the disk before the header says so. */
 	if (r >= 0)
-		r = write_back(memory, luks->device, px_luks_data_offset(luks));
-	return r < 0 ? r : crypt_load(luks->cd, CRYPT_LUKS2, NULL);
+		r = fsync(disk) < 0 ? -errno : check_unchanged(disk, &header, json);
+	return r == 0 ? write_back(memory, disk, data_offset) : r;
+}
+
+static int recover(const struct px_luks *luks, const char *checked, const struct px_secret *key)
+{
+	px_auto(fd) int disk = open(luks->device, O_RDWR | O_CLOEXEC), claim = -1;
+	int r;
+
+	if (disk < 0)
+		return -errno;
+	r = px_device_claim(luks->device, disk, &claim);
+	if (r == 0)
+		r = recover_claimed(luks, disk, checked, key);
+	if (r == 0 || r == -EIO || r == -ESTALE)
+		return r;
+	/* Below a mapping there is no claim to be had, nor is one of use; and where the kernel
+	 * lends no ciphers, libcryptsetup makes a mapping of its own for what it copies. */
+	px_fd_cleanup(&claim);
+	claim = -1;
+	return recover_claimed(luks, disk, checked, key);
 }
 
 enum px_status px_luks_recover(struct px_luks *luks, const struct px_secret *key)
@@ -141,6 +175,13 @@ enum px_status px_luks_recover(struct px_luks *luks, const struct px_secret *key
 	if (status != PX_OK)
 		return status;
 	r = recover(luks, json, key);
+	if (r == 0)
+		r = crypt_load(luks->cd, CRYPT_LUKS2, NULL);
+	if (r == -EBUSY || r == -ESTALE)
+		return px_fail(PX_BUSY,
+			       "%s is being written anew under another volume key by another "
+			       "program: wait until that is done",
+			       luks->device);
 	if (r < 0)
 		return px_luks_failed(luks->device, "its reencryption cannot be recovered", r);
 	status = px_luks_refresh(luks);

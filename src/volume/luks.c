@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "luks-private.h"
+#include "luks2.h"
 #include "pxenc/io.h"
 #include "pxenc/log.h"
 
@@ -221,14 +222,39 @@ enum px_status px_luks_load_header(struct px_luks *luks, const struct px_luks_st
 	return px_luks_check(luks, start);
 }
 
-static enum px_status load(const char *device, struct px_luks **ret_luks)
+/* Or may be: what has the word somewhere else is loaded with more care than it needs. -ENOMEM. */
+static int is_reencrypting(const char *device)
+{
+	px_auto(fd) int fd = open(device, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	px_auto(free) char *json = NULL;
+	struct px_luks2 header;
+	int r = fd < 0 ? -errno : px_luks2_read(fd, &header, &json);
+
+	return r < 0 ? r : strstr(json, "online-reencrypt") != NULL;
+}
+
+static enum px_status load(const char *device, bool locked, struct px_luks **ret_luks)
 {
 	px_auto(luks) struct px_luks *luks = NULL;
 	struct px_luks_start start;
 	enum px_status status = px_luks_look_at(device, &start);
+	int r;
 
-	if (status == PX_OK)
-		status = px_luks_new(device, &luks);
+	if (status != PX_OK)
+		return status;
+	/*
+	 * Under its lock libcryptsetup mends a header of which one copy is torn, and for the lock
+	 * itself it opens plain files for writing and needs /run. Reading needs neither: a copy
+	 * that is just being written fails its checksum, and the other one is taken. But once
+	 * switched off it stays off, and with it the lock that tells a reencryption which another
+	 * program is at from one that was killed.
+	 */
+	r = locked ? 1 : is_reencrypting(device);
+	if (r == -ENOMEM)
+		return px_nomem();
+	if (r <= 0)
+		crypt_metadata_locking(NULL, 0);
+	status = px_luks_new(device, &luks);
 	if (status == PX_OK)
 		status = px_luks_load_header(luks, &start);
 	if (status == PX_OK)
@@ -236,27 +262,26 @@ static enum px_status load(const char *device, struct px_luks **ret_luks)
 	return status;
 }
 
-enum px_status px_luks_load(const char *device, struct px_luks **ret_luks)
-{
-	/*
-	 * Under its lock libcryptsetup mends a header of which one copy is torn, and for the lock
-	 * itself it opens plain files for writing and needs /run. Reading needs neither: a copy
-	 * that is just being written fails its checksum, and the other one is taken.
-	 */
-	crypt_metadata_locking(NULL, 0);
-	return px_luks_load_to_rotate(device, ret_luks);
-}
-
-enum px_status px_luks_load_to_rotate(const char *device, struct px_luks **ret_luks)
+static enum px_status load_whole(const char *device, bool locked, struct px_luks **ret_luks)
 {
 	px_auto(luks) struct px_luks *luks = NULL;
-	enum px_status status = load(device, &luks);
+	enum px_status status = load(device, locked, &luks);
 
 	if (status == PX_OK)
 		status = px_luks_make_up(&luks);
 	if (status == PX_OK)
 		*ret_luks = px_steal(&luks);
 	return status;
+}
+
+enum px_status px_luks_load(const char *device, struct px_luks **ret_luks)
+{
+	return load_whole(device, false, ret_luks);
+}
+
+enum px_status px_luks_load_to_rotate(const char *device, struct px_luks **ret_luks)
+{
+	return load_whole(device, true, ret_luks);
 }
 
 enum px_status px_luks_load_to_change(const char *device, struct px_luks **ret_luks)
