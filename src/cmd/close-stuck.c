@@ -1,20 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
 #include "close-stuck.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "pxenc/block.h"
+#include "pxenc/clock.h"
 #include "pxenc/cmd.h"
 #include "pxenc/helpers.h"
 #include "pxenc/io.h"
+#include "pxenc/lock.h"
 #include "pxenc/log.h"
 #include "pxenc/mapping.h"
 #include "pxenc/peek.h"
 #include "pxenc/stale.h"
 #include "pxenc/worker.h"
+
+#define PATIENCE_SECONDS 1
+#define AGAIN_MS 50
 
 /* By its name, as we gave it, or by the LUKS2 token on the device below, which is not suspended. */
 static bool is_ours(const struct px_mapping *mapping)
@@ -36,9 +42,28 @@ struct release {
 	struct px_worker worker;
 };
 
+/* Who changes a volume suspends it for moments, and has its lock meanwhile. */
+static bool stays_suspended(const struct px_mapping *mapping)
+{
+	px_auto(free) char *device =
+		mapping->slave_name ? px_block_path(mapping->slave_name) : NULL;
+	int64_t deadline = px_deadline_in(PATIENCE_SECONDS);
+
+	while (device && px_lock_is_held(device) && px_deadline_left(deadline)) {
+		px_auto(mapping) struct px_mapping now = { 0 };
+
+		if (px_mapping_by_name(mapping->name, &now) == 0 && !now.suspended)
+			return false;
+		poll(NULL, 0, AGAIN_MS);
+	}
+	return true;
+}
+
 static bool is_stuck(const struct px_mapping *mapping)
 {
-	return mapping->suspended || mapping->gone || px_helpers_are_stuck(mapping);
+	if (mapping->gone)
+		return true;
+	return mapping->suspended ? stays_suspended(mapping) : px_helpers_are_stuck(mapping);
 }
 
 static const char *what_ails(const struct px_mapping *mapping)

@@ -175,7 +175,8 @@ static enum px_status look_if_sound(struct job *job, struct px_secret **ret_volu
 	int r;
 
 	r = px_peek(job->path, &peek);
-	if (r < 0 && r != -EINVAL && r != -EBADMSG)
+	/* -EIO: on a sector that the disk cannot read, until it is written to. */
+	if (r < 0 && r != -EINVAL && r != -EBADMSG && r != -EIO)
 		return px_fail(PX_KERNEL,
 			       "whether the header on %s is sound cannot be found out: %s",
 			       job->path, strerror(-r));

@@ -119,6 +119,14 @@ static enum px_status check_filesystem(const char *source, const char *fstype)
 	return PX_OK;
 }
 
+/* Mounted somewhere, say. Not every fsck looks before it writes. */
+static bool is_in_use(const char *source)
+{
+	px_auto(fd) int fd = open(source, O_RDONLY | O_EXCL | O_CLOEXEC);
+
+	return fd < 0 && errno == EBUSY;
+}
+
 static enum px_status mount_mapping(const struct arguments *args, const char *source)
 {
 	px_auto(free) char *found = NULL;
@@ -132,7 +140,7 @@ static enum px_status mount_mapping(const struct arguments *args, const char *so
 		fstype = found;
 	}
 	/* Not with ro: it could mend nothing. */
-	if (args->options.fsck && !args->options.readonly) {
+	if (args->options.fsck && !args->options.readonly && !is_in_use(source)) {
 		st = check_filesystem(source, fstype);
 		if (st)
 			return st;
@@ -162,6 +170,14 @@ static char *source_of(const char *name)
 	return asprintf(&source, "/dev/mapper/%s", name) < 0 ? NULL : source;
 }
 
+/* A node may be that of a mapping before, until udev has removed it. */
+static bool is_of(int fd, const struct px_mapping *mapping)
+{
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && st.st_rdev == mapping->devno;
+}
+
 /*
  * A descriptor that keeps the mapping: one that is marked for removal goes with its last user,
  * and between somebody's umount and our mount that could be nobody. udev may still have to make
@@ -173,14 +189,16 @@ static int hold(const char *name, const char *source, int *ret_fd)
 
 	for (;;) {
 		px_auto(mapping) struct px_mapping mapping = { 0 };
-		int fd = open(source, O_RDONLY | O_CLOEXEC), error = errno;
+		int fd = open(source, O_RDONLY | O_CLOEXEC), error = fd < 0 ? errno : ENXIO, r;
 
-		if (fd >= 0) {
+		r = px_mapping_by_name(name, &mapping);
+		if (r == 0 && is_of(fd, &mapping)) {
 			*ret_fd = fd;
 			return 0;
 		}
-		if (px_mapping_by_name(name, &mapping) == -ENOENT)
-			return -ENOENT;
+		px_fd_cleanup(&fd);
+		if (r < 0)
+			return r;
 		if ((error != ENOENT && error != ENXIO) || !px_deadline_left(deadline))
 			return -error;
 		poll(NULL, 0, 20);

@@ -168,10 +168,15 @@ enum px_status px_helpers_settle(const char *path, dev_t device, const char *map
 	*ret_lock = -1;
 	if (r == -EBUSY && mapped)
 		return PX_OK;
-	if (r < 0)
-		return px_fail(r == -EBUSY ? PX_BUSY : PX_KERNEL,
+	if (r == -EBUSY)
+		return px_fail(PX_BUSY,
 			       "%s is being written anew under another volume key, and not open: "
-			       "wait until that is done (%s)",
+			       "wait until that is done",
+			       path);
+	if (r < 0)
+		return px_fail(PX_KERNEL,
+			       "%s was being written anew under another volume key when that was "
+			       "interrupted, and cannot be written now: %s",
 			       path, strerror(-r));
 	st = mapped ? check_mapped(path, device, mapped) : px_helpers_settle_unmapped(path, device);
 	if (st || mapped)

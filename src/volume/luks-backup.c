@@ -258,10 +258,13 @@ enum px_status px_header_glance(int fd, const char *device, struct px_glance *re
 	px_auto(free) char *json = NULL;
 	struct px_luks2 luks2 = { .size = 0 };
 	int r = px_luks2_read(fd, &luks2, &json);
-	bool whole = r == 0;
+	bool whole = r == 0, unread = r == -EIO;
 
-	if (r == -EBADMSG)
+	if (r == -EBADMSG || r == -EIO)
 		r = px_luks2_glance_at(fd, &luks2);
+	/* Nobody knows what is where the disk cannot read. */
+	if (r == -EBADMSG && unread)
+		r = -EIO;
 	if (r < 0 && r != -EBADMSG)
 		return device_failed(device, "cannot be read", r);
 	*ret_glance = (struct px_glance){ .seen = r == 0 && px_luks_is_uuid(luks2.names.uuid),

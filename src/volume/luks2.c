@@ -186,12 +186,27 @@ static int glance_copy(int fd, uint64_t offset, struct px_luks2 *ret_header)
 	return n == sizeof(start) ? px_luks2_glance(start, offset, ret_header) : -EBADMSG;
 }
 
+/* A copy on a sector that the disk cannot read is as good as one that is broken. */
+static bool is_lost(int r)
+{
+	return r == -EBADMSG || r == -EIO;
+}
+
+/* Of two copies that are lost: a disk that cannot read is what is said. */
+static int worse(int r, int s)
+{
+	return r == -EIO ? r : s;
+}
+
 int px_luks2_glance_at(int fd, struct px_luks2 *ret_header)
 {
 	int r = glance_copy(fd, 0, ret_header);
 
-	for (size_t at = PX_LUKS2_SIZE_MIN; r == -EBADMSG && at <= PX_LUKS2_SIZE_MAX; at *= 2)
-		r = glance_copy(fd, at, ret_header);
+	for (size_t at = PX_LUKS2_SIZE_MIN; is_lost(r) && at <= PX_LUKS2_SIZE_MAX; at *= 2) {
+		int s = glance_copy(fd, at, ret_header);
+
+		r = is_lost(s) ? worse(r, s) : s;
+	}
 	return r;
 }
 
@@ -202,8 +217,11 @@ static int read_second(int fd, size_t size, struct px_luks2 *ret_header, char **
 
 	if (size != 0)
 		return read_copy(fd, size, ret_header, ret_json);
-	for (size = PX_LUKS2_SIZE_MIN; r == -EBADMSG && size <= PX_LUKS2_SIZE_MAX; size *= 2)
-		r = read_copy(fd, size, ret_header, ret_json);
+	for (size = PX_LUKS2_SIZE_MIN; is_lost(r) && size <= PX_LUKS2_SIZE_MAX; size *= 2) {
+		int s = read_copy(fd, size, ret_header, ret_json);
+
+		r = is_lost(s) ? worse(r, s) : s;
+	}
 	return r;
 }
 
@@ -214,11 +232,11 @@ int px_luks2_read(int fd, struct px_luks2 *ret_header, char **ret_json)
 	int r, s;
 
 	r = read_copy(fd, 0, &first, &first_json);
-	if (r < 0 && r != -EBADMSG)
+	if (r < 0 && !is_lost(r))
 		return r;
 	s = read_second(fd, first.size, &second, &second_json);
-	if (s < 0 && (r < 0 || s != -EBADMSG))
-		return s;
+	if (s < 0 && (r < 0 || !is_lost(s)))
+		return is_lost(s) ? worse(r, s) : s;
 	if (r < 0 || (s == 0 && second.seqid > first.seqid)) {
 		*ret_header = second;
 		*ret_json = px_steal(&second_json);
