@@ -137,6 +137,9 @@ static enum px_status run_command(int argc, char **argv)
 	}
 	if (show_group(help ? stdout : stderr, argc, argv))
 		return help ? PX_OK : PX_USAGE;
+	if (argv[0][0] == '-')
+		return px_fail(PX_USAGE, "%s: options follow the command (pxenc --help lists them)",
+			       argv[0]);
 	return px_fail(PX_USAGE, "no such command: %s%s%s (pxenc --help lists them)", argv[0],
 		       argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
 }

@@ -110,7 +110,7 @@ static enum px_status load(struct job *job)
 	if (px_luks_token(job->luks))
 		return px_fail(PX_EXISTS,
 			       "%s is pxenc's already, with the secret '%s': pxenc rotate changes "
-			       "its key",
+			       "its key; if that secret is lost, see LOST KEYS in pxenc(8)",
 			       job->args->device, px_luks_token(job->luks)->secret);
 	return PX_OK;
 }
@@ -138,14 +138,24 @@ static enum px_status fetch_passphrase(struct job *job)
 				 &job->passphrase);
 }
 
+static bool ends_in_newline(const struct px_secret *passphrase)
+{
+	size_t len = px_secret_len(passphrase);
+
+	return len > 0 && px_secret_bytes(passphrase)[len - 1] == '\n';
+}
+
 /* Whoever adopts a volume has to be able to open it. */
 static enum px_status open_volume(struct job *job)
 {
 	int r = px_luks_open_slot(job->luks, -1, job->passphrase, &job->volume_key);
 
 	if (r == -EPERM)
-		return px_fail(PX_BAD_KEY, "the present passphrase opens no keyslot of %s",
-			       job->args->device);
+		return px_fail(PX_BAD_KEY, "the present passphrase opens no keyslot of %s%s",
+			       job->args->device,
+			       ends_in_newline(job->passphrase)
+				       ? ": it ends with a newline, which counts"
+				       : "");
 	return r < 0 ? px_fail(PX_KERNEL, "%s cannot be opened: %s", job->args->device,
 			       strerror(-r))
 		     : PX_OK;

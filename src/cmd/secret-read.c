@@ -64,6 +64,16 @@ static enum px_status print_list(char *const *paths, bool json)
 	return PX_OK;
 }
 
+/* As the administrator grants it, and as DC/OS's own tools write it, with a slash or without. */
+static bool is_base_path(const struct px_config *config, const char *path)
+{
+	size_t len = strlen(config->base_path);
+
+	path += *path == '/';
+	return len > 0 && strncmp(path, config->base_path, len) == 0 &&
+	       (path[len] == '\0' || strcmp(path + len, "/") == 0);
+}
+
 static enum px_status list(const char *path, bool json)
 {
 	px_auto(session) struct px_session session = { 0 };
@@ -72,10 +82,10 @@ static enum px_status list(const char *path, bool json)
 	enum px_status st;
 
 	st = px_session_open(&session);
-	if (!st && path)
+	if (!st && path && !is_base_path(session.config, path))
 		st = px_session_path(&session, path, &full);
 	if (!st)
-		st = px_store_list(session.store, path ? full : session.config->base_path, &paths);
+		st = px_store_list(session.store, full ? full : session.config->base_path, &paths);
 	return st ? st : print_list(paths, json);
 }
 

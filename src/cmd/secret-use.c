@@ -216,7 +216,8 @@ enum px_status px_secret_use(const struct px_session *session, const char *full,
 		n = asprintf(ret_use, "%s of %s on this machine",
 			     cluster ? "the cluster-wide key, and that" : "the key", users);
 	else if (cluster)
-		n = asprintf(ret_use, "the cluster-wide key, which no volume of this machine uses");
+		n = asprintf(ret_use, "the cluster-wide key, which no volume of this machine uses, "
+				      "but others' may");
 	else if (relative && strcmp(relative, PX_CLUSTER_SETTING) == 0)
 		n = asprintf(ret_use, "the setting that names the cluster-wide key");
 	else if (relative && strncmp(relative, VOLUMES, strlen(VOLUMES)) == 0)

@@ -20,11 +20,15 @@ static enum px_status timed_out(const struct px_http *http, const struct px_http
 			    http->where, (double)answer->total_us / 1e6);
 }
 
-/* The certificate is wrong. */
+/* The certificate is wrong. libcurl has one code for all, and tells them apart in words. */
 static enum px_status not_verified(const struct px_http *http, struct px_cause *cause)
 {
+	bool time = strstr(http->error, "expired") || strstr(http->error, "not yet valid");
+
 	return px_cause_set(cause, PX_UNTRUSTED, "%s at %s cannot be trusted: %s: %s", http->url,
-			    http->where, http->error, http->peer->mend);
+			    http->where, http->error,
+			    time ? "renew the server's certificate, or set this machine's clock"
+				 : http->peer->mend);
 }
 
 /* An answer that began and did not end well. */

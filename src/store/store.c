@@ -80,14 +80,16 @@ static enum px_status forbidden(const struct px_store *store, const struct quest
 	const char *list = question->op == PX_OP_LIST ? "list:" : "";
 	bool reads = *list || question->op == PX_OP_GET;
 	const char *user = store->shown.uid ? store->shown.uid : "USER";
+	const char *base = store->config->base_path ? store->config->base_path : "";
 
 	if (strchr(question->path, '\''))
 		return px_fail(PX_FORBIDDEN, "%s: DC/OS has to grant it to the user %s", text,
 			       user);
 	return px_fail(PX_FORBIDDEN,
-		       "%s: grant it: dcos security org users grant %s 'dcos:secrets:%s%s:/%s' %s",
+		       "%s: grant it: dcos security org users grant %s 'dcos:secrets:%s%s:/%s' %s; "
+		       "or mend the base path, which is '%s'",
 		       text, user, list, store->config->store, question->path,
-		       reads ? "read" : "full");
+		       reads ? "read" : "full", base);
 }
 
 /* The failure in pxenc-fetch's words, and what to do about it in ours. */

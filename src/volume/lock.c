@@ -58,7 +58,8 @@ enum px_status px_lock_device(const char *device, char **ret_path, int *ret_fd)
 		return px_fail(PX_BUSY, "%s is being changed by another pxenc", path);
 	if (r < 0)
 		return px_fail(r == -ENOLCK ? PX_KERNEL : PX_NO_VOLUME,
-			       "cannot open %s, or lock it: %s", device, strerror(-r));
+			       "cannot open %s, or lock it: %s%s", device, strerror(-r),
+			       r == -EACCES ? ": run it as root" : "");
 	*ret_path = px_steal(&path);
 	return PX_OK;
 }

@@ -43,7 +43,7 @@ enum px_status px_luks_bad_key(const struct px_luks *luks, int slot)
 			       luks->device, secret);
 	return px_fail(PX_BAD_KEY,
 		       "the key does not open keyslot %d of %s, which its LUKS2 token "
-		       "names: see if %s was changed",
+		       "names: see if %s was changed, or an erase was interrupted",
 		       slot, luks->device, secret);
 }
 

@@ -81,8 +81,9 @@ enum px_status px_luks_look_at(const char *device, struct px_luks_start *ret_sta
 	px_auto(fd) int fd = open(device, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0)
-		return px_fail(errno == EIO ? PX_KERNEL : PX_NO_VOLUME, "%s: cannot be opened: %m",
-			       device);
+		return px_fail(errno == EIO ? PX_KERNEL : PX_NO_VOLUME,
+			       "%s: cannot be opened: %m%s", device,
+			       errno == EACCES ? ": run it as root" : "");
 	return read_start(fd, device, ret_start);
 }
 
@@ -215,10 +216,12 @@ enum px_status px_luks_load_header(struct px_luks *luks, const struct px_luks_st
 			"header restore, or from another backup with cryptsetup luksHeaderRestore",
 			luks->device, px_luks_cause(r));
 	if (r < 0)
-		return px_fail(PX_NO_VOLUME,
-			       "%s is not a LUKS volume: if it was one, pxenc header restore "
-			       "writes its header anew; pxenc format makes a new volume",
-			       luks->device);
+		return px_fail(
+			PX_NO_VOLUME,
+			"%s is not a LUKS volume: if it was one, pxenc header restore "
+			"writes its header anew; pxenc format would make a new volume of it, "
+			"and destroy what it holds",
+			luks->device);
 	return px_luks_check(luks, start);
 }
 

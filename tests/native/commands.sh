@@ -89,6 +89,8 @@ secrets() {
     check 'a binary value goes in' pxenc secrets create blob --value-file "$T_DIR/binary"
     check 'and comes out the same' bash -c 'pxenc secrets get blob | cmp - "$0"' "$T_DIR/binary"
     check_equal 'secrets list is recursive, relative and sorted' "$(pxenc secrets list | tr '\n' ' ')" 'a blob first map object px_secret_key short '
+    check_equal 'of the base path itself as well' "$(pxenc secrets list pwx/secrets | wc -l),$(pxenc secrets list /pwx/secrets/ | wc -l)" \
+        "$(pxenc secrets list | wc -l),$(pxenc secrets list | wc -l)"
     check_equal 'secrets list --json' "$(pxenc secrets list --json | jq -c .)" '["a","blob","first","map","object","px_secret_key","short"]'
     check 'delete of what locks no volume asks nobody' pxenc secrets delete blob
     pxenc secrets create "volumes/$UUID/1" --generate

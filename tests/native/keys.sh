@@ -150,6 +150,30 @@ recovery() {
             >/dev/full 2>&1; slots "$IMAGE")" 0
 }
 
+# By what pxenc(8) says of lost keys.
+lost() {
+    local uuid
+    rm -f "$IMAGE"
+    truncate -s 20M "$IMAGE"
+    pxenc format "$IMAGE" --generate --recovery-key | tail -n 1 | tr -d '\n' >"$T_DIR/recovery"
+    uuid=$(uuid_of "$IMAGE")
+    pxenc secrets get "volumes/$uuid/1" |
+        cryptsetup luksAddKey --key-file - "$IMAGE" <(printf another) 2>/dev/null
+    check 'another recovery key is made by cryptsetup' \
+        bash -c 'printf another | cryptsetup open --test-passphrase --key-file - "$1"' _ "$IMAGE"
+    check 'and the volume opens without it' pxenc open --test "$IMAGE"
+    pxenc secrets delete "volumes/$uuid/1" --force
+    fails_with 'the secret is lost, the recovery key is there: status 14, and where it says what to do' 14 'LOST KEYS' \
+        pxenc enroll "$IMAGE" --key-file "$T_DIR/recovery"
+    cryptsetup token remove --token-id 0 "$IMAGE"
+    echo >>"$T_DIR/recovery"
+    fails_with 'a newline after the recovery key is said' 2 'newline' \
+        pxenc enroll "$IMAGE" --key-file "$T_DIR/recovery" --generate
+    truncate -s -1 "$T_DIR/recovery"
+    check 'the volume is adopted anew' pxenc enroll "$IMAGE" --key-file "$T_DIR/recovery" --generate
+    check 'and opens' pxenc open --test "$IMAGE"
+}
+
 rotate() {
     local uuid before old
     rm -f "$IMAGE"
@@ -347,6 +371,7 @@ enroll
 enroll_interrupted
 enroll_beside_a_clone
 recovery
+lost
 rotate
 reencrypt
 finish_interrupted
