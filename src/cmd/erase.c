@@ -12,6 +12,7 @@
 #include "pxenc/new-key.h"
 #include "pxenc/peek.h"
 #include "pxenc/signals.h"
+#include "pxenc/unfinished.h"
 
 /*
  * A volume is erased in this order, and each step can be done again:
@@ -91,11 +92,18 @@ static enum px_status find_size(struct job *job)
 
 static enum px_status look_at_device(struct job *job)
 {
+	struct px_unfinished unfinished;
+	bool marked = false;
 	enum px_status st;
 
 	st = px_lock_device(job->device, &job->path, &job->lock);
 	if (!st)
 		st = claim(job);
+	/* What lies behind the mark may be what was there before. */
+	if (!st)
+		st = px_unfinished_look(job->path, &marked, &unfinished);
+	if (!st && marked)
+		return px_unfinished_refuse(job->device);
 	if (!st)
 		st = px_header_glance(job->lock, job->path, &job->seen);
 	if (!st && job->seen.seen)

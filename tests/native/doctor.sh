@@ -306,6 +306,7 @@ unfinished() {
     SUM=$(sha256sum <"$IMAGE")
     doctor "$IMAGE"
     says 'an unfinished format' 4 '^failed +header: .*a format of it was interrupted: run pxenc format again'
+    fails_with 'which is not erased for what was there before' 4 'run pxenc format again' pxenc erase "$IMAGE" --force
     unchanged 'an unfinished format'
 }
 
