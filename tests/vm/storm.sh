@@ -1,17 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 # Hundreds of volumes appear at once, under a real udev and systemd: each has its own service. Runs
-# inside scripts/vm --systemd, with the disk of many-disk.sh.
+# inside scripts/vm --systemd, with the disks of many-disk.sh, 250 volumes on each.
 set -u
 here=$(dirname "$0")
 T_DIR=$(mktemp -d)
-export T_TIMEOUT=300 # while 250 units start, who asks the store has a fraction of an emulated processor
-T_PAUSE=5           # to ask systemd about hundreds of units keeps it busy
+DISKS=(/dev/vd[b-z]) SHARE=250
+VOLUMES=$((SHARE * ${#DISKS[@]})) REFUSED=60
+export T_TIMEOUT=$((300 * ${#DISKS[@]})) # who asks the store has a fraction of an emulated processor
+T_PAUSE=5                                # to ask systemd about hundreds of units keeps it busy
 # shellcheck source=../lib.sh
 . "$here/lib.sh"
-
-DISK=/dev/vdb
-VOLUMES=250 REFUSED=60
 
 setup() {
     local secret secrets=()
@@ -29,13 +28,22 @@ setup() {
         username_file '"/etc/pxenc/username"' password_file '"/etc/pxenc/password"'
 }
 
-# Every 20 MiB a partition, all at once: udev reads the new table when sfdisk closes the disk.
+# Every 20 MiB a partition, all at once: udev reads the new tables when sfdisk closes the disks.
 appear() {
-    local i
+    local i disk pids=()
     {
-        printf 'label: gpt\ntable-length: %d\n' $((VOLUMES + 1))
-        for ((i = 0; i < VOLUMES; i++)); do echo "start=$((i * 20 + 1))MiB, size=20MiB"; done
-    } | sfdisk --quiet --no-tell-kernel --wipe-partitions never $DISK >/dev/null
+        printf 'label: gpt\ntable-length: %d\n' $((SHARE + 1))
+        for ((i = 0; i < SHARE; i++)); do echo "start=$((i * 20 + 1))MiB, size=20MiB"; done
+    } >"$T_DIR/table"
+    for disk in "${DISKS[@]}"; do
+        sfdisk --quiet --no-tell-kernel --wipe-partitions never "$disk" <"$T_DIR/table" >/dev/null &
+        pids+=($!)
+    done
+    wait "${pids[@]}"
+    # Where udev had the disk open itself just then, it has not looked.
+    for disk in "${DISKS[@]}"; do
+        wait_for 60 test -b "${disk}1" || blockdev --rereadpt "$disk"
+    done
 }
 
 count() { systemctl list-units --plain --no-legend --state="$1" 'pxenc@*' | wc -l; }
@@ -55,7 +63,7 @@ failures() { journalctl --no-pager -b -o cat -u 'pxenc@*' -g '^pxenc: ' | sed '/
 opened() {
     local most=0 now start=$SECONDS
     appear
-    until [ "$(mappings)" = $VOLUMES ] || [ $SECONDS -gt $((start + 3000)) ]; do
+    until [ "$(mappings)" = $VOLUMES ] || [ $SECONDS -gt $((start + 3000 * ${#DISKS[@]})) ]; do
         now=$(asking)
         [ "$now" -le "$most" ] || most=$now
         sleep 0.5
@@ -76,7 +84,7 @@ opened() {
 refused() {
     local before units=() start=$SECONDS count i
     for ((i = 1; i <= REFUSED; i++)); do
-        pxenc close $DISK$i
+        pxenc close "${DISKS[0]}$i"
         units+=("pxenc@dev-vdb$i.service")
     done
     systemctl stop "${units[@]}"
