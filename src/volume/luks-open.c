@@ -211,7 +211,7 @@ enum px_status px_luks_activate(struct px_luks *luks, const char *name, const st
 	uint32_t flags = (how->readonly ? CRYPT_ACTIVATE_READONLY : 0) |
 			 (how->discard ? CRYPT_ACTIVATE_ALLOW_DISCARDS : 0);
 	int slot = CRYPT_ANY_SLOT;
-	enum px_status status = px_luks_recover(luks, key);
+	enum px_status status = px_luks_recover(luks, key, false);
 	int r;
 
 	if (status == PX_OK)

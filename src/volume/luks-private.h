@@ -77,8 +77,10 @@ int px_luks_init_reencryption(struct crypt_device *cd, const struct px_luks *luk
 	PX_MUST_CHECK;
 
 /* luks-recover.c: what was being copied when a reencryption was killed, which may have been the
- * last of it; otherwise nothing. The volume is not mapped. PX_BAD_HEADER, PX_KERNEL, PX_NOMEM. */
-enum px_status px_luks_recover(struct px_luks *luks, const struct px_secret *key) PX_MUST_CHECK;
+ * last of it; otherwise nothing. mapped: a mapping lies on the device, and so nobody can claim it.
+ * PX_BUSY: another program is at it. PX_BAD_HEADER, PX_KERNEL, PX_NOMEM. */
+enum px_status px_luks_recover(struct px_luks *luks, const struct px_secret *key, bool mapped)
+	PX_MUST_CHECK;
 
 /* luks-backup.c: the areas of a header's keyslots, one behind the other. */
 size_t px_header_areas_size(const struct px_header *header);

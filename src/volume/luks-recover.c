@@ -116,53 +116,59 @@ static int recover_to(int memory, const struct px_luks *luks, const char *checke
 	return r;
 }
 
-/*
- * A reencryption that another program is at, rather than one that was killed, has libcryptsetup's
- * lock for as long as it works, and the device of a volume that is not mapped for itself. Whoever
- * was at it between two of our steps has written another header.
- */
-static int recover_claimed(const struct px_luks *luks, int disk, const char *checked,
-			   const struct px_secret *key)
+/* In memory: everything before the data. -errno. */
+static int copy_header(int disk, uint64_t data_offset)
 {
 	px_auto(fd) int memory = memfd_create("pxenc-header", MFD_CLOEXEC);
-	uint64_t data_offset = px_luks_data_offset(luks);
-	px_auto(free) char *json = NULL;
-	struct px_luks2 header;
 	int r;
 
 	if (memory < 0 || ftruncate(memory, (off_t)data_offset) < 0)
 		return -errno;
 	r = copy(disk, memory, 0, data_offset);
+	if (r < 0)
+		return r;
+	r = memory;
+	memory = -1;
+	return r;
+}
+
+/*
+ * A reencryption that another program is at, rather than one that was killed, has libcryptsetup's
+ * lock for as long as it works, and the device of a volume that is not mapped for itself. So has
+ * libcryptsetup here, and we before and after that: what is copied is at rest, and nothing is
+ * written back over what somebody else has written since.
+ */
+static int recover(const struct px_luks *luks, const char *checked, const struct px_secret *key,
+		   bool mapped)
+{
+	px_auto(fd) int disk = open(luks->device, O_RDWR | O_CLOEXEC), before = -1, after = -1;
+	uint64_t data_offset = px_luks_data_offset(luks);
+	px_auto(fd) int memory = -1;
+	px_auto(free) char *json = NULL;
+	struct px_luks2 header;
+	int r = disk < 0 ? -errno : 0;
+
+	if (r == 0 && !mapped)
+		r = px_device_claim(luks->device, disk, &before);
 	if (r == 0)
+		r = memory = copy_header(disk, data_offset);
+	if (r >= 0)
 		r = px_luks2_read(memory, &header, &json);
+	px_fd_cleanup(&before);
+	before = -1;
 	if (r == 0)
 		r = recover_to(memory, luks, checked, key);
-	/* The data is on the disk before the header says so. */
 	if (r >= 0)
-		r = fsync(disk) < 0 ? -errno : check_unchanged(disk, &header, json);
+		r = mapped ? 0 : px_device_claim(luks->device, disk, &after);
+	/* The data is on the disk before the header says so. */
+	if (r == 0 && fsync(disk) < 0)
+		r = -errno;
+	if (r == 0)
+		r = check_unchanged(disk, &header, json);
 	return r == 0 ? write_back(memory, disk, data_offset) : r;
 }
 
-static int recover(const struct px_luks *luks, const char *checked, const struct px_secret *key)
-{
-	px_auto(fd) int disk = open(luks->device, O_RDWR | O_CLOEXEC), claim = -1;
-	int r;
-
-	if (disk < 0)
-		return -errno;
-	r = px_device_claim(luks->device, disk, &claim);
-	if (r == 0)
-		r = recover_claimed(luks, disk, checked, key);
-	if (r == 0 || r == -EIO || r == -ESTALE)
-		return r;
-	/* Below a mapping there is no claim to be had, nor is one of use; and where the kernel
-	 * lends no ciphers, libcryptsetup makes a mapping of its own for what it copies. */
-	px_fd_cleanup(&claim);
-	claim = -1;
-	return recover_claimed(luks, disk, checked, key);
-}
-
-enum px_status px_luks_recover(struct px_luks *luks, const struct px_secret *key)
+enum px_status px_luks_recover(struct px_luks *luks, const struct px_secret *key, bool mapped)
 {
 	const char *json = NULL;
 	enum px_status status;
@@ -174,7 +180,7 @@ enum px_status px_luks_recover(struct px_luks *luks, const struct px_secret *key
 	status = px_luks_json(luks, &json);
 	if (status != PX_OK)
 		return status;
-	r = recover(luks, json, key);
+	r = recover(luks, json, key, mapped);
 	if (r == 0)
 		r = crypt_load(luks->cd, CRYPT_LUKS2, NULL);
 	if (r == -EBUSY || r == -ESTALE)

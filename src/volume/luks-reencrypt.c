@@ -95,7 +95,7 @@ enum px_status px_luks_reencrypt(struct px_luks *luks, const char *name,
 	struct listener listener = { .progress = progress, .arg = arg };
 	bool resumed = luks->header->reencrypting;
 	/* One that is mapped was recovered when it was activated. */
-	enum px_status status = name ? PX_OK : px_luks_recover(luks, key);
+	enum px_status status = name ? PX_OK : px_luks_recover(luks, key, false);
 
 	if (status == PX_OK && (!resumed || luks->header->reencrypting))
 		status = run(luks, name, key, &listener);
@@ -146,7 +146,7 @@ enum px_status px_luks_reencrypt_part(struct px_luks *luks, const struct px_secr
 				      uint64_t start, uint64_t end)
 {
 	struct stride stride = { .start = start, .at = start, .end = end };
-	enum px_status status = px_luks_recover(luks, key);
+	enum px_status status = px_luks_recover(luks, key, true);
 
 	/* libcryptsetup may make a step smaller than it is told. */
 	while (status == PX_OK && luks->header->reencrypting && stride.at < end) {

@@ -25,5 +25,5 @@ int main(int argc, char **argv)
 		st = px_luks_load(argv[1], &luks);
 	if (!st)
 		st = px_luks_verify_seal(luks, key, true);
-	return (int)(st ? st : px_luks_recover(luks, key));
+	return (int)(st ? st : px_luks_recover(luks, key, false));
 }
