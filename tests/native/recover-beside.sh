@@ -15,6 +15,8 @@ export PATH=$PATH:/usr/sbin:/sbin
 t_own_run_dir
 export PXENC_CONFIG=$T_DIR/config.json
 IMAGE=$T_DIR/image
+RESUME=(cryptsetup reencrypt --resume-only --force-offline-reencrypt -q --key-file "$T_DIR/key"
+    --hotzone-size 4M "$IMAGE")
 
 setup() {
     bash tests/dcosd/certs.sh "$T_DIR/certs" || return 1
@@ -38,7 +40,7 @@ first_part() { head -c 16M "$IMAGE" | sha256sum; }
 data() { tail -c +$((16 * 1048576 + 1)) "$IMAGE" | sha256sum; }
 # It may have been in the last part.
 resume() {
-    is_done || timeout 60 cryptsetup reencrypt --resume-only --force-offline-reencrypt -q --key-file "$T_DIR/key" --hotzone-size 4M "$IMAGE"
+    is_done || timeout 60 "${RESUME[@]}"
 }
 repair_and_resume() { timeout 60 cryptsetup repair -q --key-file "$T_DIR/key" "$IMAGE" && resume; }
 recover() { luks2-recover "$IMAGE" "$T_DIR/key"; }
@@ -57,21 +59,21 @@ begin() {
 }
 
 end_other() {
-    kill -KILL "$OTHER" 2>/dev/null
-    wait_for 10 is_gone
+    kill -KILL "$OTHER"
+    wait "$OTHER"
     OTHER=
-}
-is_gone() { [ ! -d "/proc/$OTHER" ]; }
+} 2>/dev/null
+is_held() { grep -q '^State:.*stop' "/proc/$OTHER/status"; }
 
 # Somebody goes on with it, and is stopped in the midst of a part.
 stop_copying() {
     local tries
     for ((tries = 0; tries < 20; tries++)); do
         cp "$T_DIR/begun" "$IMAGE"
-        resume >/dev/null 2>&1 &
+        "${RESUME[@]}" >/dev/null 2>&1 &
+        OTHER=$!
         wait_for 10 is_copying
-        OTHER=$(pgrep -f "^cryptsetup reencrypt .*$IMAGE") || continue
-        kill -STOP "$OTHER" 2>/dev/null && is_copying && return
+        kill -STOP "$OTHER" && wait_for 10 is_held && is_copying && return
         end_other
     done
     return 1
@@ -87,7 +89,7 @@ another_at_it() {
     check_match 'and why' "$(cat "$T_DIR/out")" 'written anew .* by another program'
     check_equal 'the header is as it was' "$(first_part)" "$before"
     kill -CONT "$OTHER"
-    wait_for 60 is_gone
+    wait "$OTHER"
     OTHER=
     check 'the other ends well' is_done
     check_equal 'and the data is right' "$(data)" "$WANTED"
