@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception */
-#include <fcntl.h>
 #include <stdio.h>
 
 #include "../../src/volume/luks-private.h"
 #include "pxenc/file.h"
-#include "pxenc/log.h"
 
 /*
  * luks2-recover DEVICE KEYFILE: what pxenc open does to a volume whose reencryption was killed, up
