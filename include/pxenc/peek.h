@@ -6,8 +6,8 @@
 
 #include "pxenc/path.h"
 
-/* What a look into a volume's header tells, from a child process that is given 2 seconds: a dead
- * disk hangs the child, not the command. */
+/* What a look into a volume's header tells, from a child process that may wait for the disk for 2
+ * seconds (await.h): a dead one hangs the child, not the command. */
 struct px_peek {
 	char cipher[64];
 	char uuid[64];

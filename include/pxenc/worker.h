@@ -33,9 +33,6 @@ int px_worker_start(void (*work)(void *arg, int in, int to), void *arg, int in,
  * wait for it, too. */
 void px_worker_be_quiet(void);
 
-/* Whether it is at work. One that is not waits, for a disk or for another process. */
-bool px_worker_is_running(const struct px_worker *worker);
-
 /* Waits for one that has said all. */
 void px_worker_end(struct px_worker *worker);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/sysinfo.h>
 
+#include "pxenc/await.h"
 #include "pxenc/clock.h"
 #include "pxenc/disks.h"
 #include "pxenc/log.h"
@@ -312,12 +313,12 @@ static void check_time(struct px_all *all, struct px_volume *volume, int64_t now
 	bool looks = volume->state == PX_VOLUME_LOOKED_AT;
 
 	if (volume->has_place && now >= volume->patience) {
-		if (px_worker_is_running(&volume->worker))
+		if (px_is_at_work(volume->worker.pid))
 			volume->patience = now + PATIENCE_MS;
 		else
 			give_place(all, volume);
 	}
-	if (looks && now >= volume->deadline && px_worker_is_running(&volume->worker))
+	if (looks && now >= volume->deadline && px_is_at_work(volume->worker.pid))
 		volume->deadline = now + LOOK_MS;
 	if (now < volume->deadline)
 		return;

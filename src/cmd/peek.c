@@ -3,18 +3,17 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 
+#include "pxenc/await.h"
 #include "pxenc/cleanup.h"
-#include "pxenc/clock.h"
 #include "pxenc/io.h"
 #include "pxenc/log.h"
 #include "pxenc/luks.h"
 #include "pxenc/worker.h"
 
-#define PATIENCE_SECONDS 2
+#define PATIENCE_MS 2000
 
 static void be_silent(const char *line)
 {
@@ -75,18 +74,14 @@ static void look(void *arg, int in, int to)
 		return;
 }
 
-static int read_answer(int from, struct px_peek *ret_peek)
+static int read_answer(const struct px_worker *worker, struct px_peek *ret_peek)
 {
-	struct pollfd fd = { .fd = from, .events = POLLIN };
 	struct answer answer;
-	int r;
+	int r = px_await(worker->from, worker->pid, PATIENCE_MS);
 
-	r = poll(&fd, 1, px_deadline_left(px_deadline_in(PATIENCE_SECONDS)));
 	if (r < 0)
-		return -errno;
-	if (r == 0)
-		return -ETIMEDOUT;
-	if (read(from, &answer, sizeof(answer)) != sizeof(answer))
+		return r;
+	if (read(worker->from, &answer, sizeof(answer)) != sizeof(answer))
 		return -EPIPE;
 	if (answer.r == 0)
 		*ret_peek = answer.peek;
@@ -104,7 +99,7 @@ int px_peek_again(const char *device, pid_t *left, struct px_peek *ret_peek)
 	r = px_worker_start(look, (void *)(uintptr_t)device, -1, &worker);
 	if (r < 0)
 		return r;
-	r = read_answer(worker.from, ret_peek);
+	r = read_answer(&worker, ret_peek);
 	if (r == -ETIMEDOUT)
 		*left = px_worker_kill(&worker);
 	else

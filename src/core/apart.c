@@ -2,32 +2,22 @@
 #include "pxenc/apart.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "pxenc/clock.h"
+#include "pxenc/await.h"
 #include "pxenc/quiet.h"
 
 #define GRACE_MS 1000 /* for one that was killed, to be gone */
 
 /* Waits for the process to end without reaping it. 0, -ETIMEDOUT or -errno. */
-static int await(pid_t pid, int64_t deadline)
+static int await(pid_t pid, int64_t patience)
 {
 	px_auto(fd) int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	struct pollfd fd = { .fd = pidfd, .events = POLLIN };
-	int r;
 
-	if (pidfd < 0)
-		return -errno;
-	do
-		r = poll(&fd, 1, px_deadline_left(deadline));
-	while (r < 0 && errno == EINTR);
-	if (r < 0)
-		return -errno;
-	return r == 0 ? -ETIMEDOUT : 0;
+	return pidfd < 0 ? -errno : px_await(pidfd, pid, patience);
 }
 
 static int reap(pid_t pid)
@@ -47,7 +37,7 @@ static void let_go(void)
 	close_range(STDERR_FILENO + 1, ~0U, 0);
 }
 
-int px_apart(int (*work)(const void *arg), const void *arg, int64_t deadline)
+int px_apart(int (*work)(const void *arg), const void *arg, int64_t patience)
 {
 	pid_t pid = fork();
 	int r;
@@ -58,13 +48,13 @@ int px_apart(int (*work)(const void *arg), const void *arg, int64_t deadline)
 		let_go();
 		_exit(-work(arg));
 	}
-	r = await(pid, deadline);
+	r = await(pid, patience);
 	if (r == 0)
 		return reap(pid);
 	kill(pid, SIGKILL);
 	/* On its way out it may still undo what it began, and must not do so to what our caller
 	 * does next; but one in uninterruptible sleep would hang us as well. */
-	if (await(pid, px_now_ms() + GRACE_MS) == 0)
+	if (await(pid, GRACE_MS) == 0)
 		waitpid(pid, NULL, WNOHANG);
 	return r;
 }

@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -61,22 +59,6 @@ int px_worker_start(void (*work)(void *arg, int in, int to), void *arg, int in,
 void px_worker_be_quiet(void)
 {
 	(void)px_quieten(STDERR_FILENO, STDERR_FILENO);
-}
-
-/* "PID (NAME) STATE …", where the name may hold anything. */
-bool px_worker_is_running(const struct px_worker *worker)
-{
-	px_auto(fd) int fd = -1;
-	char path[32], text[256];
-	const char *name_end;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)worker->pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
-	text[n > 0 ? n : 0] = '\0';
-	name_end = strrchr(text, ')');
-	return name_end && strncmp(name_end, ") R", 3) == 0;
 }
 
 void px_worker_end(struct px_worker *worker)

@@ -5,11 +5,10 @@
 
 #include "dm-private.h"
 #include "pxenc/apart.h"
-#include "pxenc/clock.h"
 #include "pxenc/dm-stack.h"
 #include "pxenc/dm.h"
 
-#define PATIENCE_SECONDS 2
+#define PATIENCE_MS 2000
 
 /*
  * One task for the mapping. No task here gets a cookie, so that libdevmapper makes and removes the
@@ -105,10 +104,10 @@ static int forget_quietly(const void *name)
 
 int px_dm_release(const char *name)
 {
-	int r = px_apart(release_quietly, name, px_deadline_in(PATIENCE_SECONDS)), cleared = 0;
+	int r = px_apart(release_quietly, name, PATIENCE_MS), cleared = 0;
 
 	if (r < 0)
-		cleared = px_apart(forget_quietly, name, px_deadline_in(PATIENCE_SECONDS));
+		cleared = px_apart(forget_quietly, name, PATIENCE_MS);
 	(void)cleared; /* the first failure is the one to tell */
 	return r;
 }

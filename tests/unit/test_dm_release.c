@@ -31,7 +31,7 @@ static struct {
 static struct dm_task *const the_task = (struct dm_task *)&kernel;
 
 int __wrap_access(const char *path, int mode);
-int __wrap_px_apart(int (*work)(const void *arg), const void *arg, int64_t deadline);
+int __wrap_px_apart(int (*work)(const void *arg), const void *arg, int64_t patience);
 struct dm_task *__wrap_dm_task_create(int type);
 int __wrap_dm_task_set_name(struct dm_task *task, const char *name);
 int __wrap_dm_task_no_flush(struct dm_task *task);
@@ -63,11 +63,11 @@ int __wrap_access(const char *path, int mode)
 }
 
 /* In this very process, where what it does can be seen. */
-int __wrap_px_apart(int (*work)(const void *arg), const void *arg, int64_t deadline)
+int __wrap_px_apart(int (*work)(const void *arg), const void *arg, int64_t patience)
 {
 	int r;
 
-	(void)deadline;
+	(void)patience;
 	kernel.calls++;
 	kernel.closed = true;
 	r = work(arg);

@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "pxenc/clock.h"
+#include "pxenc/await.h"
 #include "pxenc/luks.h"
 #include "pxenc/peek.h"
 #include "pxenc/worker.h"
@@ -30,8 +30,8 @@ pid_t __wrap_fork(void);
 pid_t __wrap___gcov_fork(void);
 pid_t __real_waitpid(pid_t pid, int *status, int options);
 pid_t __wrap_waitpid(pid_t pid, int *status, int options);
-int64_t __real_px_deadline_in(unsigned int seconds);
-int64_t __wrap_px_deadline_in(unsigned int seconds);
+int __real_px_await(int fd, pid_t pid, int64_t ms);
+int __wrap_px_await(int fd, pid_t pid, int64_t ms);
 
 pid_t __wrap_fork(void)
 {
@@ -50,9 +50,9 @@ pid_t __wrap_waitpid(pid_t pid, int *status, int options)
 	return disk.holding && options == WNOHANG ? 0 : __real_waitpid(pid, status, options);
 }
 
-int64_t __wrap_px_deadline_in(unsigned int seconds)
+int __wrap_px_await(int fd, pid_t pid, int64_t ms)
 {
-	return patience ? px_now_ms() + patience : __real_px_deadline_in(seconds);
+	return __real_px_await(fd, pid, patience ? patience : ms);
 }
 
 enum px_status px_luks_load(const char *device, struct px_luks **ret_luks)

@@ -93,17 +93,6 @@ static void hang(void *arg, int in, int to)
 		pause();
 }
 
-static void work_hard(void *arg, int in, int to)
-{
-	volatile unsigned int n;
-
-	(void)arg;
-	(void)in;
-	say(to, 1);
-	for (n = 0;; n++)
-		;
-}
-
 static int hear(const struct px_worker *worker)
 {
 	int number = -1;
@@ -230,25 +219,6 @@ TEST(one_that_does_not_die_yet_is_left_to_be_reaped)
 	assert_int_equal(kill(pid, 0), -1);
 }
 
-TEST(one_that_works_is_told_from_one_that_waits)
-{
-	const struct timespec moment = { .tv_nsec = 20000000 };
-	struct px_worker worker = PX_WORKER_NONE;
-	int tries;
-
-	assert_int_equal(px_worker_start(work_hard, NULL, -1, &worker), 0);
-	assert_int_equal(hear(&worker), 1);
-	assert_true(px_worker_is_running(&worker));
-	px_worker_kill(&worker);
-	assert_int_equal(px_worker_start(hang, NULL, -1, &worker), 0);
-	assert_int_equal(hear(&worker), 1);
-	for (tries = 0; tries < 500 && px_worker_is_running(&worker); tries++)
-		nanosleep(&moment, NULL);
-	assert_false(px_worker_is_running(&worker));
-	px_worker_kill(&worker);
-	assert_false(px_worker_is_running(&(struct px_worker){ .pid = 1 << 30 }));
-}
-
 TEST(a_process_that_cannot_be_started_leaves_nothing)
 {
 	struct px_worker worker = PX_WORKER_NONE;
@@ -271,7 +241,6 @@ int main(void)
 		cmocka_unit_test(what_it_is_to_read_stays_the_callers),
 		cmocka_unit_test(one_that_hangs_is_killed),
 		cmocka_unit_test(one_that_does_not_die_yet_is_left_to_be_reaped),
-		cmocka_unit_test(one_that_works_is_told_from_one_that_waits),
 		cmocka_unit_test(a_process_that_cannot_be_started_leaves_nothing),
 	};
 

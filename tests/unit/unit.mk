@@ -5,6 +5,7 @@
 
 unit_tests = tests/unit/test_status \
 	tests/unit/test_apart \
+	tests/unit/test_await \
 	tests/unit/test_clock \
 	tests/unit/test_close_stuck \
 	tests/unit/test_find \
@@ -190,6 +191,11 @@ tests_unit_test_apart_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=fork -Wl,--wrap=__gcov_fork -Wl,--wrap=waitpid -Wl,--wrap=poll \
 	-Wl,--wrap=syscall -Wl,--wrap=_exit
 tests_unit_test_apart_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_test_await_SOURCES = tests/unit/test_await.c $(unit_support)
+tests_unit_test_await_CPPFLAGS = $(unit_cppflags)
+tests_unit_test_await_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) -Wl,--wrap=poll
+tests_unit_test_await_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_resolve_SOURCES = tests/unit/test_resolve.c src/resolve.c $(unit_support)
 tests_unit_test_resolve_CPPFLAGS = $(unit_cppflags)
@@ -385,7 +391,7 @@ tests_unit_test_driver_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA
 tests_unit_test_peek_SOURCES = tests/unit/test_peek.c src/cmd/peek.c $(unit_support)
 tests_unit_test_peek_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_peek_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
-	-Wl,--wrap=fork -Wl,--wrap=__gcov_fork -Wl,--wrap=waitpid -Wl,--wrap=px_deadline_in
+	-Wl,--wrap=fork -Wl,--wrap=__gcov_fork -Wl,--wrap=waitpid -Wl,--wrap=px_await
 tests_unit_test_peek_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_plugin_SOURCES = tests/unit/test_plugin.c $(plugin_sources) $(unit_support)

@@ -281,7 +281,7 @@ keys() {
     umount /mnt/a
     mapping_gone
     check 'cryptsetup luksOpen opens it with the value typed in' \
-        bash -c 'printf %s "$1" | cryptsetup luksOpen --key-file - "$2" bare' _ "$VOLUME_VALUE" $A
+        bash -c 'printf %s "$1" | cryptsetup luksOpen --disable-external-tokens --key-file - "$2" bare' _ "$VOLUME_VALUE" $A
     cryptsetup close bare
     check 'set-cluster-key, once' pxenc secrets set-cluster-key --secret pwx/secrets/cluster-wide-secret-key
     check_equal 'the setting is kept in the store' "$(pxenc secrets get pxenc/cluster)" cluster-wide-secret-key
@@ -312,11 +312,11 @@ keys() {
 generated_key_is_a_passphrase() {
     local path
     wipe $B
-    pxenc format $B --generate >/dev/null
+    check 'format --generate, where there is a cluster key' pxenc format $B --generate
     path=$(pxenc status $B --json | jq -r '.[0].secret')
     check_match 'a generated key lies at volumes/UUID/1' "$path" '^volumes/[0-9a-f-]{36}/1$'
     check 'and its text opens the volume in cryptsetup' \
-        bash -c 'pxenc secrets get "$1" | cryptsetup open --key-file - "$2" bare && cryptsetup close bare' _ "$path" $B
+        bash -c 'pxenc secrets get "$1" | cryptsetup open --disable-external-tokens --key-file - "$2" bare && cryptsetup close bare' _ "$path" $B
 }
 
 failures() {
