@@ -50,16 +50,30 @@ static int copy_to_disk(int from, int to, uint64_t start, uint64_t end)
 	return r == 0 && fsync(to) < 0 ? -errno : r;
 }
 
+/* The header as it was before the recovery, and what becomes of it. */
+struct copied {
+	struct px_luks2 header;
+	char *json;
+	int memory; /* everything before the data; -1: none */
+};
+
+static void copied_cleanup(struct copied *copied)
+{
+	free(copied->json);
+	px_fd_cleanup(&copied->memory);
+}
+
 /* What lies on the disk is what was copied: nobody else has gone on with it, or finished. */
-static int check_unchanged(int fd, const struct px_luks2 *copied, const char *copied_json)
+static int check_unchanged(int disk, const struct copied *copied)
 {
 	px_auto(free) char *json = NULL;
 	struct px_luks2 header;
-	int r = px_luks2_read(fd, &header, &json);
+	int r = px_luks2_read(disk, &header, &json);
 
 	if (r < 0)
 		return r;
-	return header.seqid == copied->seqid && strcmp(json, copied_json) == 0 ? 0 : -ESTALE;
+	return header.seqid == copied->header.seqid && strcmp(json, copied->json) == 0 ? 0
+										       : -ESTALE;
 }
 
 /* The second copy of the header, the first, and what of the keyslots changed: at no instant does a
@@ -116,56 +130,56 @@ static int recover_to(int memory, const struct px_luks *luks, const char *checke
 	return r;
 }
 
-/* In memory: everything before the data. -errno. */
-static int copy_header(int disk, uint64_t data_offset)
-{
-	px_auto(fd) int memory = memfd_create("pxenc-header", MFD_CLOEXEC);
-	int r;
-
-	if (memory < 0 || ftruncate(memory, (off_t)data_offset) < 0)
-		return -errno;
-	r = copy(disk, memory, 0, data_offset);
-	if (r < 0)
-		return r;
-	r = memory;
-	memory = -1;
-	return r;
-}
-
 /*
  * A reencryption that another program is at, rather than one that was killed, has libcryptsetup's
  * lock for as long as it works, and the device of a volume that is not mapped for itself. So has
  * libcryptsetup here, and we before and after that: what is copied is at rest, and nothing is
  * written back over what somebody else has written since.
  */
-static int recover(const struct px_luks *luks, const char *checked, const struct px_secret *key,
-		   bool mapped)
+static int claim(const struct px_luks *luks, int disk, bool mapped, int *ret_claim)
 {
-	px_auto(fd) int disk = open(luks->device, O_RDWR | O_CLOEXEC), before = -1, after = -1;
-	uint64_t data_offset = px_luks_data_offset(luks);
-	px_auto(fd) int memory = -1;
-	px_auto(free) char *json = NULL;
-	struct px_luks2 header;
-	int r = disk < 0 ? -errno : 0;
+	return mapped ? 0 : px_device_claim(luks->device, disk, ret_claim);
+}
 
-	if (r == 0 && !mapped)
-		r = px_device_claim(luks->device, disk, &before);
-	if (r == 0)
-		r = memory = copy_header(disk, data_offset);
-	if (r >= 0)
-		r = px_luks2_read(memory, &header, &json);
-	px_fd_cleanup(&before);
-	before = -1;
-	if (r == 0)
-		r = recover_to(memory, luks, checked, key);
-	if (r >= 0)
-		r = mapped ? 0 : px_device_claim(luks->device, disk, &after);
-	/* The data is on the disk before the header says so. */
+static int take(const struct px_luks *luks, int disk, bool mapped, struct copied *copied)
+{
+	px_auto(fd) int claimed = -1;
+	uint64_t data_offset = px_luks_data_offset(luks);
+	int r = claim(luks, disk, mapped, &claimed);
+
+	if (r < 0)
+		return r;
+	copied->memory = memfd_create("pxenc-header", MFD_CLOEXEC);
+	if (copied->memory < 0 || ftruncate(copied->memory, (off_t)data_offset) < 0)
+		return -errno;
+	r = copy(disk, copied->memory, 0, data_offset);
+	return r == 0 ? px_luks2_read(copied->memory, &copied->header, &copied->json) : r;
+}
+
+/* The data is on the disk before the header says so. */
+static int bring_back(const struct px_luks *luks, int disk, bool mapped,
+		      const struct copied *copied)
+{
+	px_auto(fd) int claimed = -1;
+	int r = claim(luks, disk, mapped, &claimed);
+
 	if (r == 0 && fsync(disk) < 0)
 		r = -errno;
 	if (r == 0)
-		r = check_unchanged(disk, &header, json);
-	return r == 0 ? write_back(memory, disk, data_offset) : r;
+		r = check_unchanged(disk, copied);
+	return r == 0 ? write_back(copied->memory, disk, px_luks_data_offset(luks)) : r;
+}
+
+static int recover(const struct px_luks *luks, const char *checked, const struct px_secret *key,
+		   bool mapped)
+{
+	px_auto(fd) int disk = open(luks->device, O_RDWR | O_CLOEXEC);
+	px_cleanup(copied_cleanup) struct copied copied = { .memory = -1 };
+	int r = disk < 0 ? -errno : take(luks, disk, mapped, &copied);
+
+	if (r == 0)
+		r = recover_to(copied.memory, luks, checked, key);
+	return r < 0 ? r : bring_back(luks, disk, mapped, &copied);
 }
 
 enum px_status px_luks_recover(struct px_luks *luks, const struct px_secret *key, bool mapped)

@@ -610,11 +610,11 @@ stop
 
 # --- an expired token -------------------------------------------------------------------------
 
-start --listen 127.0.0.1:0 --user a:a --grant a:dcos:superuser:full --secret k=v --token-lifetime 2
+start --listen 127.0.0.1:0 --user a:a --grant a:dcos:superuser:full --secret k=v --token-lifetime 6
 TOKEN=$(token_of a a)
 call "$TOKEN" GET $S/k
 expect 200 "a fresh ACS token"
-sleep 2.1
+sleep 6.1
 call "$TOKEN" GET $S/k
 ok "an expired ACS token: 401 HTML" answered 401 is_html
 stop
@@ -717,17 +717,17 @@ login '{"uid":"a","password":"a"}'
 expect 429 "login can be hit, too"
 
 cpu() { awk '{ print $14 + $15 }' "/proc/$SERVER/stat"; }
-curl -sS --cacert "$T/ca.crt" --max-time 2 -o "$T/endless" "$URL$S/endless" 2>"$T/error" &
+curl -sS --cacert "$T/ca.crt" --max-time 5 -o "$T/endless" "$URL$S/endless" 2>"$T/error" &
 endless=$!
-sleep 0.3
+for _ in {1..100}; do [ -s "$T/endless" ] || sleep 0.1; done
 before=$(cpu)
-timed fault k
-ok "endless holds up nobody else" answered 200 between 0 $MILLISECONDS 500
+fault k
+ok "endless holds up nobody else" answered 200 kill -0 $endless
 sleep 1
 ok "endless does not burn the processor" between 0 $(($(cpu) - before)) 30
 wait $endless
 ok "endless: never ends" is $? 28
-ok "endless: keeps sending" between 10000 "$(wc -c <"$T/endless")" 100000
+ok "endless: keeps sending" between 10000 "$(wc -c <"$T/endless")" 250000
 
 # --- control ----------------------------------------------------------------------------------
 

@@ -111,7 +111,7 @@ refused() {
     s3d_stop late
     AWS_CA_BUNDLE='' fails_with 'a certificate that the system does not know: status 10, and how to make it known' \
         10 'AWS_CA_BUNDLE' s3 bad
-    sed 's#"timeout": 10#"timeout": 1#' "$PXENC_CONFIG" >"$T_DIR/short.json"
+    sed 's#"timeout": 10#"timeout": 5#' "$PXENC_CONFIG" >"$T_DIR/short.json"
     chmod 600 "$T_DIR/short.json"
     PXENC_CONFIG=$T_DIR/short.json pxenc credentials create --provider s3 --s3-access-key GOODKEY \
         --s3-secret-key-file "$T_DIR/secret-key" --s3-endpoint 127.0.0.1:9 bad 2>"$T_DIR/err"
@@ -254,12 +254,13 @@ execution() {
     check_not 'nothing' test -e "$T_DIR/ran"
     pxenc credentials exec minio -- sleep 60 &
     pid=$!
-    wait_for 5 grep -qx sleep "/proc/$pid/comm"
+    wait_for 20 grep -qx sleep "/proc/$pid/comm"
     check_equal 'the command takes the place of pxenc: one process, without children' \
         "$(cat "/proc/$pid/comm"),$(pgrep -cP $pid)" 'sleep,0'
     check_not 'no argument shows a secret' grep -aF "$SECRET" "/proc/$pid/cmdline"
     sleep 60 &
     plain=$!
+    wait_for 20 grep -qx sleep "/proc/$plain/comm"
     check_equal 'it has no descriptor of ours' "$(descriptors $pid)" "$(descriptors $plain)"
     check_equal 'and the signal actions that it would have without us' "$(ignored $pid)" "$(ignored $plain)"
     kill $plain
@@ -281,7 +282,7 @@ secrecy() {
     pxenc credentials create --provider s3 --s3-access-key GOODKEY --s3-secret-key="$SECRET" \
         --encryption-passphrase "$PASSPHRASE" --s3-endpoint 127.0.0.1:9 waiting 2>/dev/null &
     pid=$!
-    wait_for 5 pgrep -P $pid pxenc-fetch
+    wait_for 20 pgrep -P $pid pxenc-fetch
     check_match 'a command with secrets in its options is running' "$(tr '\0' ' ' <"/proc/$pid/cmdline")" '--s3-secret-key='
     check_not 'they are gone from its arguments' grep -aF -e "$SECRET" -e "$PASSPHRASE" "/proc/$pid/cmdline"
     kill $pid

@@ -49,5 +49,7 @@ check "a volume is opened $TIMES times, four at a time" \
 check_equal 'each of them asks for the secret' $(($(requests main '^GET .*volumes.* 200$') - asked)) $TIMES
 echo "figure: an open with --test: $(((${EPOCHREALTIME/./} - ${start/./}) / TIMES)) us"
 check_equal 'with one login' "$(requests main /auth/login)" 1
+settled() { [ "$(residue)" = "$before" ]; }
+wait_for 20 settled
 check_equal 'nothing has grown: files, processes, keys, loop devices, mappings, semaphores' "$(residue)" "$before"
 t_done

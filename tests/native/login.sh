@@ -340,7 +340,7 @@ locked_out() {
     T_TIMEOUT=3 config
     flock "$PXENC_TEST_CREDSTORE_ENCRYPTED" sleep 60 &
     pid=$!
-    wait_for 5 bash -c '! flock -n "$0" true' "$PXENC_TEST_CREDSTORE_ENCRYPTED"
+    wait_for 20 bash -c '! flock -n "$0" true' "$PXENC_TEST_CREDSTORE_ENCRYPTED"
     fails_with 'a credential store that somebody has locked: status 5, naming it and how to find him' 5 \
         "not kept: .*login --persist.*'$PXENC_TEST_CREDSTORE_ENCRYPTED': lslocks" login_u --persist
     check 'by the deadline' test $((SECONDS - start)) -le 6

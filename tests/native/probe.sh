@@ -79,18 +79,23 @@ strace -P "$IMAGE" -e trace=read,pread64,readv,preadv,mmap -o "$T_DIR/trace" "$P
 check 'it reads no more than the two copies of the header, of 16 KiB' \
     test "$(awk '/= [0-9]+$/ { sum += $NF } END { print sum + 0 }' "$T_DIR/trace")" -le 32768
 
-# Milliseconds of so many runs, sorted.
-runs() {
-    local i start
-    for ((i = 0; i < $1; i++)); do
-        start=${EPOCHREALTIME/./}
-        "$PROBE" "$IMAGE" >/dev/null
-        echo $((${EPOCHREALTIME/./} - start))
-    done | sort -n
+# microseconds COMMAND…
+microseconds() {
+    local start=${EPOCHREALTIME/./}
+    "$@" >/dev/null
+    echo $((${EPOCHREALTIME/./} - start))
 }
 
-mapfile -t times < <(runs 300)
-median=${times[150]}
-echo "figure: pxenc-probe, 300 runs, bash's fork included: median $median us, 99 % below ${times[297]} us"
-check 'it takes less than 3 ms, in the median of 300 runs' test "$median" -lt 3000
+# In turns with a program that does nothing, since others may use this machine.
+for ((i = 0; i < 300; i++)); do
+    microseconds "$PROBE" "$IMAGE" >>"$T_DIR/times"
+    microseconds /bin/true >>"$T_DIR/nothing"
+done
+mapfile -t times < <(sort -n "$T_DIR/times")
+mapfile -t nothing < <(sort -n "$T_DIR/nothing")
+median=${times[150]} least=${nothing[150]}
+echo "figure: pxenc-probe, 300 runs, bash's fork included: median $median us, 99 % below ${times[297]} us;" \
+    "a program that does nothing: median $least us"
+check 'it takes less than 3 ms, in the median of 300 runs, or twice what it takes to do nothing' \
+    test "$median" -lt 3000 -o "$median" -lt $((2 * least))
 t_done

@@ -34,10 +34,12 @@ config() {
 
 now_ms() { date +%s%3N; }
 
-# took NAME LEAST MOST: the milliseconds since $START.
+# took NAME LEAST MOST: the milliseconds since $START, of which a busy machine has its share.
 took() {
-    local ms=$(($(now_ms) - START))
-    check "$1 ($ms ms)" test $ms -ge "$2" -a $ms -le "$3"
+    local ms=$(($(now_ms) - START)) share=$EPOCHREALTIME
+    for _ in {1..10}; do pxenc --version >/dev/null; done
+    share=$(((${EPOCHREALTIME/./} - ${share/./}) / 1000))
+    check "$1 ($ms ms)" test $ms -ge "$2" -a $ms -le $(($3 + 3 * share))
 }
 
 # dig_hole ADDRESS PORT: an address that answers no SYN, since its queue of connections is full. It

@@ -102,7 +102,7 @@ waiting() {
     printf x | pxenc secrets create slow --value-file -
     DCOS_SECRETS_USERNAME=u DCOS_SECRETS_PASSWORD=$PASSWORD pxenc secrets get slow >/dev/null &
     pid=$!
-    wait_for 5 pgrep -P $pid pxenc-fetch
+    wait_for 20 pgrep -P $pid pxenc-fetch
     fetch=$(pgrep -P $pid pxenc-fetch)
     sleep 1
     check_not 'no secret in the arguments of a running command' grep -aF "$PASSWORD" /proc/$pid/cmdline "/proc/$fetch/cmdline"
@@ -110,7 +110,7 @@ waiting() {
     kill -ABRT $pid
     wait $pid 2>/dev/null
     check_equal 'it leaves no core' "$(find . "$T_DIR" -maxdepth 1 -name 'core*' -type f | wc -l)" 0
-    check 'pxenc-fetch does not outlive it' wait_for 3 bash -c "! kill -0 $fetch"
+    check 'pxenc-fetch does not outlive it' wait_for 20 is_dead "$fetch"
 }
 
 arguments() {
@@ -119,7 +119,7 @@ arguments() {
     check_match '--value= warns and names the better way' "$(cat "$T_DIR/err/value")" 'value-file -'
     pxenc secrets update slow --force --value="$KEY" 2>/dev/null &
     pid=$!
-    wait_for 5 pgrep -P $pid pxenc-fetch
+    wait_for 20 pgrep -P $pid pxenc-fetch
     check_match 'a command with --value= is running' "$(tr '\0' ' ' <"/proc/$pid/cmdline")" 'update slow --force --value='
     check_not '--value= is gone from the argument list' grep -aF "$KEY" "/proc/$pid/cmdline"
     wait $pid

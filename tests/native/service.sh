@@ -71,7 +71,7 @@ open_all() {
 # While the first eight wait for the store, with a base path that is wrong, it is put right.
 mended() {
     local i statuses=
-    dcosd_control main faults 'delay=4s@GET:/secrets/*' >/dev/null
+    dcosd_control main faults '503@GET:/secrets/*' >/dev/null
     configure p base_path '"elsewhere"'
     pids=()
     for ((i = 0; i < 12; i++)); do
@@ -80,6 +80,7 @@ mended() {
     done
     check 'eight wait for the store' wait_for 60 eight_ask
     configure p
+    dcosd_control main faults >/dev/null
     for i in "${pids[@]}"; do
         wait "$i"
         statuses+="$? "

@@ -777,7 +777,7 @@ TEST(threads_of_a_host_may_start_programs_at_once)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		alarm(60);
+		alarm(300);
 		if (pthread_create(&other, NULL, start_many, &failed[1]) != 0)
 			_exit(2);
 		start_many(&failed[0]);

@@ -1074,9 +1074,9 @@ TEST(a_helper_that_hangs_is_killed_at_the_deadline)
 	int64_t start = px_now_ms();
 
 	peer = hangs;
-	assert_int_equal(px_store_new(&config, px_now_ms() + 150, &store), 0);
+	assert_int_equal(px_store_new(&config, px_now_ms() + 1000, &store), 0);
 	assert_fails(PX_UNREACHABLE, get(store), "in time", "while resolving master.mesos");
-	assert_in_range(px_now_ms() - start, 140, 1500);
+	assert_in_range(px_now_ms() - start, 990, 9000);
 }
 
 static void is_ended_by_its_alarm(int in, int out)
@@ -1241,9 +1241,9 @@ TEST(a_helper_is_started_again_until_the_deadline_only)
 	px_auto(store) struct px_store *store = NULL;
 
 	peer = asks_for_ever;
-	assert_int_equal(px_store_new(&config, px_now_ms() + 600, &store), 0);
+	assert_int_equal(px_store_new(&config, px_now_ms() + 2000, &store), 0);
 	assert_fails(PX_UNREACHABLE, get(store), "in time");
-	assert_in_range(starts, 2, 4);
+	assert_in_range(starts, 2, 10);
 }
 
 static void asks_and_cannot_be_started(int in, int out)
@@ -1434,7 +1434,7 @@ TEST(a_login_of_another_process_is_waited_for_until_the_deadline)
 
 	assert_int_equal(px_acs_lock(cache, PX_FOREVER), 0);
 	peer = wants_a_login_in_vain;
-	assert_int_equal(px_store_new(&config, px_now_ms() + 100, &store), 0);
+	assert_int_equal(px_store_new(&config, px_now_ms() + 1000, &store), 0);
 	assert_fails(PX_UNREACHABLE, get(store), "another pxenc was logging in at https://");
 }
 

@@ -6,7 +6,7 @@
 set -u
 here=$(dirname "$0")
 T_DIR=/root/boot
-export T_TIMEOUT=75
+export T_TIMEOUT=75 T_SLOW=1
 # shellcheck source=../lib.sh
 . "$here/lib.sh"
 A=/dev/vdb B=/dev/vdc AUTO=/dev/vdd CRYPT=/dev/vde MISSING=/dev/vdf SUSPENDED=/dev/vdg HOT=/dev/sda

@@ -4,7 +4,7 @@
 set -u
 here=$(dirname "$0")
 T_DIR=$(mktemp -d)
-export T_TIMEOUT=75 # the emulated machine may be slow
+export T_TIMEOUT=75 T_SLOW=1 # the emulated machine may be slow
 # shellcheck source=../lib.sh
 . "$here/lib.sh"
 export PATH=$PATH:/usr/sbin:/sbin
@@ -26,7 +26,7 @@ setup() {
 }
 
 no_mappings() { ! compgen -G '/sys/block/dm-*' >/dev/null; }
-mapping_gone() { wait_for 5 no_mappings; }
+mapping_gone() { wait_for 60 no_mappings; }
 mapping_of() { basename "$(findmnt -n -o SOURCE "$1")"; }
 sums() { (cd "$1" && sha256sum -- file* | sha256sum); }
 volume_key() { cryptsetup luksDump --dump-json-metadata $A | jq -c '[.digests[].digest]'; }
@@ -181,7 +181,7 @@ killed() {
     check 'close --force releases one that nobody goes on with' pxenc close --force "$device"
     wait $!
     check 'so it can be unmounted' wait_for 20 bash -c '! mountpoint -q /mnt/a || umount /mnt/a'
-    wait_for 5 bash -c "! [ -e /dev/mapper/$device ]"
+    wait_for 60 bash -c "! [ -e /dev/mapper/$device ]"
     check 'it mounts again: half of it under the one volume key, half under the other' mount -t pxenc $A /mnt/a
     rm -f /mnt/a/all
     check_equal 'the files that were there are as they were' "$(sums /mnt/a)" "$before"

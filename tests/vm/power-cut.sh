@@ -6,7 +6,7 @@
 set -u
 here=$(dirname "$0")
 T_DIR=$(mktemp -d)
-export T_TIMEOUT=75 # the emulated machine may be slow
+export T_TIMEOUT=75 T_SLOW=1 # the emulated machine may be slow
 # shellcheck source=../lib.sh
 . "$here/lib.sh"
 # shellcheck source=../tools/power-cuts.sh

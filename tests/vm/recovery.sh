@@ -5,7 +5,7 @@
 set -u
 here=$(dirname "$0")
 T_DIR=$(mktemp -d)
-export T_TIMEOUT=75 # the emulated machine may be slow
+export T_TIMEOUT=75 T_SLOW=1 # the emulated machine may be slow
 # shellcheck source=../lib.sh
 . "$here/lib.sh"
 export PATH=$PATH:/usr/sbin:/sbin
@@ -31,7 +31,7 @@ setup() {
 }
 
 no_mappings() { ! compgen -G '/sys/block/dm-*' >/dev/null; }
-mapping_gone() { wait_for 5 no_mappings; }
+mapping_gone() { wait_for 60 no_mappings; }
 sums() { (cd /mnt/a && sha256sum file.*); }
 
 header_lost() {

@@ -87,7 +87,7 @@ say() { # NAME COMMAND...
 }
 contains() { case $1 in *"$2"*) ;; *) echo "no '$2' in: $1"; false ;; esac; }
 there() { for _ in $(seq 100); do [ -e "$1" ] && return 0; sleep 0.1; done; echo "there is no $1"; false; }
-gone() { for _ in $(seq 50); do [ -e "$1" ] || return 0; sleep 0.1; done; echo "$1 is still there"; false; }
+gone() { for _ in $(seq 600); do [ -e "$1" ] || return 0; sleep 0.1; done; echo "$1 is still there"; false; }
 
 say is-root [ "$(id -u)" = 0 ]
 say has-the-build [ "$(pxenc)" = "called as pxenc" ]
@@ -184,10 +184,10 @@ check_output() {
 
 check_ends() {
     local pid code=0
-    run --timeout 20 -- sh -c 'echo begun; sleep 1000'
+    run --timeout 40 -- sh -c 'echo begun; sleep 1000'
     check 'ends: the time limit gives 124' equal "$status" 124
     check 'ends: output before the limit is there' equal "$(cat "$work/out")" begun
-    check 'ends: the limit is told' grep -q 'after 20 seconds' "$work/err"
+    check 'ends: the limit is told' grep -q 'after 40 seconds' "$work/err"
 
     run -- sh -c 'echo c >/proc/sysrq-trigger'
     check 'ends: a panic gives 125' equal "$status" 125

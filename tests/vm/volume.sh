@@ -4,7 +4,7 @@
 set -u
 here=$(dirname "$0")
 T_DIR=$(mktemp -d)
-export T_TIMEOUT=75 # the emulated machine may be slow
+export T_TIMEOUT=75 T_SLOW=1 # the emulated machine may be slow
 # shellcheck source=../lib.sh
 . "$here/lib.sh"
 export PATH=$PATH:/usr/sbin:/sbin
@@ -31,7 +31,7 @@ setup() {
 }
 
 no_mappings() { ! compgen -G '/sys/block/dm-*' >/dev/null; }
-mapping_gone() { wait_for 5 no_mappings; }
+mapping_gone() { wait_for 60 no_mappings; }
 mounted_fs() { findmnt -n -o FSTYPE "$1"; }
 wipe() { wipefs -aq "$1"; dd if=/dev/zero of="$1" bs=1M count=20 conv=notrunc status=none; }
 
@@ -162,9 +162,9 @@ options() {
     check '-f leaves no mapping' no_mappings
     check_not '-f leaves no mount' mountpoint -q /mnt/a
 
-    unshare -m sleep 60 &
+    unshare -m sleep 600 &
     local ns=$!
-    sleep 1
+    wait_for 60 grep -qx sleep "/proc/$ns/comm"
     check '-N mounts in another mount namespace' mount -N "$ns" -t pxenc $A /mnt/a
     check_not '-N leaves our own namespace alone' mountpoint -q /mnt/a
     check '-N: the mount is there' nsenter -t "$ns" -m mountpoint -q /mnt/a
@@ -349,7 +349,7 @@ store_gone() {
     check 'without the store a mounted volume goes on' touch /mnt/a/still
     check 'without the store umount works' umount /mnt/a
     mapping_gone
-    pxenc open $A -o timeout=2 2>/tmp/err
+    pxenc open $A -o timeout=15 2>/tmp/err
     check_equal 'without the store open ends by the deadline: status 6' $? 6
     check_match 'with one word while it waits' "$(head -n 1 /tmp/err)" 'waiting for the store'
     check_match 'and one at the end that names what was tried' "$(tail -n +2 /tmp/err)" '^pxenc: .*https://master.mesos'
