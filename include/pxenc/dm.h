@@ -39,8 +39,8 @@ int px_dm_suspend(const char *name) PX_MUST_CHECK;
  * removed: at once, or, if it is open, at its last close.
  *
  * It waits for udev no more than for the disk, so that it works when the machine goes down, and
- * gives up after two seconds. -ENOENT: no such mapping. -ETIMEDOUT: I/O is under way that the disk
- * neither ends nor fails. Other -errno: device-mapper failed.
+ * gives up after two seconds of waiting (await.h). -ENOENT: no such mapping. -ETIMEDOUT: I/O is
+ * under way that the disk neither ends nor fails. Other -errno: device-mapper failed.
  */
 int px_dm_release(const char *name) PX_MUST_CHECK;
 

@@ -295,7 +295,7 @@ late_names() {
 # A store that comes up while we wait, as after a power cut.
 late_store() {
     local port=$((20000 + RANDOM % 10000)) pid
-    config "\"https://127.0.0.1:$port\""
+    T_TIMEOUT=60 config "\"https://127.0.0.1:$port\""
     pxenc secrets get a >"$T_DIR/late" 2>"$T_DIR/late.err" &
     pid=$!
     wait_for 20 grep -q 'waiting for the store' "$T_DIR/late.err"

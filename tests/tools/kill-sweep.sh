@@ -203,7 +203,7 @@ sweep_call() {
         sweep_point "$check" "$finish" >"$SWEEP_DIR/point" 2>&1 || sweep_failed "$process killed at $call $n"
     done
     # n is the first that was not reached. The last that is sent says farewell, if there is time.
-    [ "$call" != sendto ] || least=$((count - 1))
+    [ "$call" != sendto ] || [ "$count" = 1 ] || least=$((count - 1))
     { [ "$n" -gt "$least" ] && { [ $((n - stride)) -le "$count" ] || [ "$call" = sendto ]; }; } ||
         echo "reached $((n - stride)) points, counted $count" >>"$SWEEP_DIR/failures"
     [ "$SWEEP_STATUS" = 0 ] || echo "with nobody killed it ended with $SWEEP_STATUS: $(cat "$SWEEP_ERR")" \
@@ -234,7 +234,7 @@ sweep_store() {
     shift 4
     sweep_restore || return
     count=$(requests main .)
-    sed -i.kept 's/"timeout": [0-9]*/"timeout": 0/' "$T_DIR/hasty.json"
+    sed -i.kept 's/"timeout": [0-9]*/"timeout": 60/' "$T_DIR/hasty.json"
     sweep_plain "$@"
     mv "$T_DIR/hasty.json.kept" "$T_DIR/hasty.json"
     count=$(($(requests main .) - count))

@@ -111,8 +111,8 @@ TEST(one_that_waits_is_given_up)
 
 TEST(one_that_is_at_work_is_waited_for)
 {
-	struct other other = start(work_long);
 	int64_t began = px_now_ms();
+	struct other other = start(work_long);
 
 	assert_int_equal(px_await(other.from, other.pid, PATIENCE_MS), 0);
 	assert_true(px_now_ms() - began >= 2 * PATIENCE_MS);

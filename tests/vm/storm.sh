@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
-# Hundreds of volumes appear at once, under a real udev and systemd: each has its own service. Runs
+# A thousand volumes appear at once, under a real udev and systemd: each has its own service. Runs
 # inside scripts/vm --systemd, with the disks of many-disk.sh, 250 volumes on each.
 set -u
 here=$(dirname "$0")
