@@ -213,7 +213,7 @@ storms() {
     check_equal "$STORM opens at once, while the login takes 3 seconds: no failure" $FAILED 0
     echo "figure: $STORM opens at once: $(($(now_ms) - start)) ms, of which the login is 3000"
     check_equal 'one login' "$(requests slow /auth/login)" 1
-    check_equal 'as many GETs as volumes' "$(requests slow '^GET')" $STORM
+    check_equal 'as many GETs as volumes' "$(requests slow '^GET .*/many/many/')" $STORM
     check_equal 'no process is left over' "$(processes)" 0
     T_TIMEOUT=300 config slow many
     printf 'wrong\n' >"$T_DIR/password"
@@ -223,7 +223,8 @@ storms() {
     check_equal "$STORM opens at once with a wrong password: each has status 7" $FAILED 0
     check 'one login reached the server, or one in 30 seconds' \
         test "$logins" -ge 1 -a "$logins" -le $((1 + ($(now_ms) - start) / 30000))
-    check_equal 'and nothing else' "$(wc -l <"$T_DIR/slow.log")" "$logins"
+    # Answers that were held back for 30 s, for those who asked before, may be logged by now.
+    check_equal 'and nothing else' "$(grep -vc '/few/many/' "$T_DIR/slow.log")" "$logins"
     check_equal 'no process is left over' "$(processes)" 0
     printf 'p\n' >"$T_DIR/password"
 }

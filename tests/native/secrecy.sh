@@ -76,8 +76,9 @@ nothing_seen() {
 # The trace of a process, by the program that it ran last.
 traces_of() { grep -lE "execve\(\"[^\"]*/$1\"" "$T_DIR"/trace/"$2".*; }
 
-# A TLS record's head in a traced read: handshake or data, by TLS 1.x.
-TLS_RECORD='^(read|recvfrom|recvmsg)\([0-9]+<[^>]*>, .*"\\(26|27)\\3\\[13]'
+# A TLS record's head at the beginning of a traced read: handshake or data, by TLS 1.x. In the midst of
+# one, random bytes would look like it now and then.
+TLS_RECORD='^(read|recvfrom|recvmsg)\([0-9]+<[^>]*>, [^"]*"\\(26|27)\\3\\[13][^0-9]'
 
 network() {
     local parent fetch
