@@ -332,7 +332,7 @@ misled() {
     wait $guard 2>/dev/null
 }
 
-# The processes of a guard, but for those that ask the store.
+# one_waits GUARD: of its processes, but for those that ask the store.
 one_waits() { [ "$(pgrep -c -x pxenc -P "$1")" -le 1 ]; }
 
 # A disk that answers nothing, and then a header that somebody has broken.
