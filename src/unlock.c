@@ -155,7 +155,8 @@ static enum px_status header(struct job *job, bool test, struct px_unlocked *unl
 {
 	enum px_status st;
 
-	st = px_luks_load(job->device, &job->luks);
+	st = test ? px_luks_load(job->device, &job->luks)
+		  : px_luks_load_to_open(job->device, &job->luks);
 	if (st || test)
 		return st;
 	st = find_device(job);
@@ -368,7 +369,7 @@ static bool was_rotated(const char *device, const char *named)
 	px_auto(luks) struct px_luks *luks = NULL;
 	const struct px_token *token;
 
-	if (px_luks_load(device, &luks) != PX_OK)
+	if (px_luks_load_to_open(device, &luks) != PX_OK)
 		return false;
 	token = px_luks_token(luks);
 	if (!token || strcmp(token->secret, named) == 0)

@@ -24,15 +24,19 @@ struct px_luks;
 enum px_status px_luks_load(const char *device, struct px_luks **ret_luks) PX_MUST_CHECK;
 
 /*
- * The same, for a process that goes on to change the header and has not called px_luks_load, which
- * switches libcryptsetup's locks off for good: under them, a copy of the header that is torn is
- * mended from the other one.
+ * The same, for a process that goes on to open the volume. When its data is being written anew, and
+ * the process has not called px_luks_load, which switches libcryptsetup's locks off for good, it is
+ * loaded under them: so one who is at that is told from one who was killed, and a copy of the
+ * header that is torn is mended from the other one.
  */
+enum px_status px_luks_load_to_open(const char *device, struct px_luks **ret_luks) PX_MUST_CHECK;
+
+/* Always under them, for a process that goes on to change the header. */
 enum px_status px_luks_load_to_change(const char *device, struct px_luks **ret_luks) PX_MUST_CHECK;
 
 /*
  * The same for a rotation, which alone may be given a volume whose reencryption was killed when all
- * but the end of its header was written: that end is made up for in memory, as px_luks_load does
+ * but the end of its header was written: that end is made up for in memory, as the former two do,
  * too. px_luks_write_end writes it to the device, once the seal was verified; then the volume is to
  * be loaded anew. px_luks_load_to_change refuses such a volume: PX_BUSY.
  */

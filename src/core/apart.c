@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "pxenc/await.h"
+#include "pxenc/close-others.h"
 #include "pxenc/quiet.h"
 
 #define GRACE_MS 1000 /* for one that was killed, to be gone */
@@ -34,7 +35,7 @@ static int reap(pid_t pid)
 static void let_go(void)
 {
 	(void)px_quieten(STDIN_FILENO, STDERR_FILENO);
-	close_range(STDERR_FILENO + 1, ~0U, 0);
+	(void)px_close_others(-1, -1);
 }
 
 int px_apart(int (*work)(const void *arg), const void *arg, int64_t patience)

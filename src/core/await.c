@@ -8,7 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LOOKS 10 /* that find it waiting, one after the other */
+#define LOOKS 10	/* that find it waiting, one after the other */
+#define LOOKS_MOST 1500 /* whatever they find */
 
 /* "PID (NAME) STATE …", where the name may hold anything. */
 bool px_is_at_work(pid_t pid)
@@ -31,7 +32,7 @@ int px_await(int fd, pid_t pid, int64_t patience)
 	struct pollfd ready = { .fd = fd, .events = POLLIN };
 	int idle = 0, r;
 
-	while (idle < LOOKS) {
+	for (int looks = 0; idle < LOOKS && looks < LOOKS_MOST; looks++) {
 		r = poll(&ready, 1, (int)(patience / LOOKS));
 		if (r > 0)
 			return 0;

@@ -7,31 +7,15 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "pxenc/close-others.h"
 #include "pxenc/quiet.h"
-
-/* Closes what lies above standard error, but for two of them; -1 is none. */
-static void close_others(int a, int b)
-{
-	int low = a < b ? a : b, high = a < b ? b : a;
-	int next = STDERR_FILENO + 1;
-
-	if (low >= next) {
-		if (low > next)
-			close_range((unsigned int)next, (unsigned int)low - 1, 0);
-		next = low + 1;
-	}
-	if (high > next)
-		close_range((unsigned int)next, (unsigned int)high - 1, 0);
-	close_range((unsigned int)(high >= next ? high + 1 : next), ~0U, 0);
-}
 
 static void __attribute__((noreturn))
 run(void (*work)(void *arg, int in, int to), void *arg, int in, int to, pid_t parent)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent ||
-	    px_quieten(STDIN_FILENO, STDOUT_FILENO) < 0)
+	    px_quieten(STDIN_FILENO, STDOUT_FILENO) < 0 || px_close_others(in, to) < 0)
 		_exit(EXIT_FAILURE);
-	close_others(in, to);
 	work(arg, in, to);
 	_exit(EXIT_SUCCESS);
 }

@@ -236,7 +236,28 @@ static int is_reencrypting(const char *device)
 	return r < 0 ? r : strstr(json, "online-reencrypt") != NULL;
 }
 
-static enum px_status load(const char *device, bool locked, struct px_luks **ret_luks)
+/* What the header is loaded for, and with it libcryptsetup's locks. */
+enum purpose {
+	TO_READ,
+	TO_OPEN, /* recovers a reencryption that was killed */
+	TO_CHANGE,
+};
+
+/*
+ * Under its lock libcryptsetup mends a header of which one copy is torn, and for the lock itself it
+ * opens plain files for writing and needs /run. Reading needs neither: a copy that is just being
+ * written fails its checksum, and the other one is taken. But once switched off it stays off, and
+ * with it the lock that tells a reencryption which another program is at from one that was killed.
+ * -ENOMEM.
+ */
+static int wants_locks(const char *device, enum purpose purpose)
+{
+	int r = purpose == TO_OPEN ? is_reencrypting(device) : purpose == TO_CHANGE;
+
+	return r < 0 && r != -ENOMEM ? 0 : r;
+}
+
+static enum px_status load(const char *device, enum purpose purpose, struct px_luks **ret_luks)
 {
 	px_auto(luks) struct px_luks *luks = NULL;
 	struct px_luks_start start;
@@ -245,17 +266,10 @@ static enum px_status load(const char *device, bool locked, struct px_luks **ret
 
 	if (status != PX_OK)
 		return status;
-	/*
-	 * Under its lock libcryptsetup mends a header of which one copy is torn, and for the lock
-	 * itself it opens plain files for writing and needs /run. Reading needs neither: a copy
-	 * that is just being written fails its checksum, and the other one is taken. But once
-	 * switched off it stays off, and with it the lock that tells a reencryption which another
-	 * program is at from one that was killed.
-	 */
-	r = locked ? 1 : is_reencrypting(device);
-	if (r == -ENOMEM)
+	r = wants_locks(device, purpose);
+	if (r < 0)
 		return px_nomem();
-	if (r <= 0)
+	if (r == 0)
 		crypt_metadata_locking(NULL, 0);
 	status = px_luks_new(device, &luks);
 	if (status == PX_OK)
@@ -265,10 +279,11 @@ static enum px_status load(const char *device, bool locked, struct px_luks **ret
 	return status;
 }
 
-static enum px_status load_whole(const char *device, bool locked, struct px_luks **ret_luks)
+static enum px_status load_whole(const char *device, enum purpose purpose,
+				 struct px_luks **ret_luks)
 {
 	px_auto(luks) struct px_luks *luks = NULL;
-	enum px_status status = load(device, locked, &luks);
+	enum px_status status = load(device, purpose, &luks);
 
 	if (status == PX_OK)
 		status = px_luks_make_up(&luks);
@@ -279,12 +294,17 @@ static enum px_status load_whole(const char *device, bool locked, struct px_luks
 
 enum px_status px_luks_load(const char *device, struct px_luks **ret_luks)
 {
-	return load_whole(device, false, ret_luks);
+	return load_whole(device, TO_READ, ret_luks);
+}
+
+enum px_status px_luks_load_to_open(const char *device, struct px_luks **ret_luks)
+{
+	return load_whole(device, TO_OPEN, ret_luks);
 }
 
 enum px_status px_luks_load_to_rotate(const char *device, struct px_luks **ret_luks)
 {
-	return load_whole(device, true, ret_luks);
+	return load_whole(device, TO_CHANGE, ret_luks);
 }
 
 enum px_status px_luks_load_to_change(const char *device, struct px_luks **ret_luks)

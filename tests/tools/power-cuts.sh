@@ -2,29 +2,33 @@
 # shellcheck shell=bash
 #
 # Power cuts, with the kernel's dm-log-writes and tests/replay-log. To be sourced behind
-# tests/lib.sh, inside scripts/vm with four disks of one size, by a test that starts the stand-in
+# tests/lib.sh, inside scripts/vm with two disks of one size, by a test that starts the stand-in
 # "main" with --hook "$CUT_HOOK" and calls:
 #
 #   power_cut NAME COMMAND… -- CHECK…
 #
 # COMMAND works on /dev/mapper/cut, which holds what lies on $CUT_BASE, and leaves nothing open
-# there. Then, for every flush, FUA and mark in the log, and half way between two of them, the disk
-# as it was up to there is $CUT_DISK, the store has the secrets that it had then, and "CHECK… cut"
+# there. Then, for every flush, FUA and mark in the log, and half way between two of them (in the
+# midst of a write), the disk as it was up to there is $CUT_DISK, the store has the secrets that it had then, and "CHECK… cut"
 # is run (for the last one "CHECK… last"). It may write to the disk and to the store: the next cut
 # does not see it. It fails by its status, and what it prints is shown.
 #
 # A store's secrets change while the disk is written, so the stand-in's hook puts a mark into the
 # log before each change, and keeps the secrets as they are before it.
 
-CUT_BASE=/dev/vdb    # what the command starts from, and writes to
-CUT_LOG=/dev/vdc     # the log of the writes
-CUT_REPLAY=/dev/vdd  # where the log is played back
-CUT_SCRATCH=/dev/vde # takes what a check writes
+CUT_BASE=/dev/vdb     # what the command starts from, and writes to
+CUT_REPLAY=/dev/vdc   # where the log is played back
+CUT_LOG=/dev/ram0     # the log of the writes
+CUT_SCRATCH=/dev/ram1 # takes what a check writes
 # shellcheck disable=SC2034  # for the checks
 CUT_DISK=/dev/mapper/cut-look
 CUT_HOOK=$T_DIR/cut-hook
 
+# A command may write the whole disk, and more; both lie in memory and take what they are given.
 modprobe -a dm-log-writes dm-snapshot
+modprobe brd rd_nr=2 rd_size=262144
+# On what turns, libcryptsetup wipes a keyslot forty times over.
+for disk in "$CUT_BASE" "$CUT_REPLAY"; do echo 0 >"/sys/block/${disk##*/}/queue/rotational"; done
 
 # Outside of power_cut there is no log, and the hook does nothing. It leaves $T_DIR/cut-missed if
 # it could not do its work.
@@ -38,12 +42,16 @@ echo \$((n + 1)) >$T_DIR/cutting
 HOOK
 chmod 755 "$CUT_HOOK"
 
-# Runs the command over the log. Leaves the log, and each state of the store under cutN: after N
-# changes.
+# The kernel closes a log with a mark, unless it ran out of space for it.
+cut_is_whole() { replay-log list "$CUT_LOG" | tail -n 1 | grep ' mark dm-log-writes-end$'; }
+
+# Runs the command over the log. Leaves the log, the disk before it, and each state of the store
+# under cutN: after N changes. $CUT_REPLAY is empty by then, as it would be a clone of the volume.
 cut_record() {
     local size status
+    dd if="$CUT_BASE" of="$T_DIR/cut-base" bs=1M status=none && blkdiscard -z "$CUT_REPLAY" &&
+        dd if=/dev/zero of="$CUT_LOG" bs=4k count=1 conv=fsync status=none || return # no older log
     size=$(blockdev --getsz "$CUT_BASE")
-    dd if="$CUT_BASE" of="$CUT_REPLAY" bs=1M conv=fsync status=none || return
     dmsetup create cut --table "0 $size log-writes $CUT_BASE $CUT_LOG" || return
     echo 0 >"$T_DIR/cutting"
     "$@"
@@ -51,7 +59,7 @@ cut_record() {
     dcosd_control main "save/cut$(cat "$T_DIR/cutting")"
     rm "$T_DIR/cutting"
     udevadm settle
-    dmsetup remove --retry cut && [ $status = 0 ] && [ ! -e "$T_DIR/cut-missed" ]
+    dmsetup remove --retry cut && [ $status = 0 ] && [ ! -e "$T_DIR/cut-missed" ] && cut_is_whole
 }
 
 # How many changes the store had seen when the disk had its first N entries. At the mark of one, it
@@ -75,25 +83,26 @@ cut_look() {
     dmsetup remove --retry cut-look && return $status
 }
 
-# Where the power fails: where something was sure; and half way between, with some writes done and
-# others not.
+# Where the power fails: where something was sure; and half way between, with some writes done, one
+# torn ("12.5": the first half of the 13th), and others not.
 cut_points() {
     replay-log cuts "$CUT_LOG" |
-        awk '{ half = int((before + $1) / 2); if (half > before) print half; print; before = $1 }'
+        awk '{ half = int((before + $1) / 2); if (half > before) print half - 1 ".5"; print; before = $1 }'
 }
 
 # Plays the log back from cut to cut: cut_all CHECK…. Sets points; prints what failed.
 cut_all() {
     local cut from=0 changes stage=cut last
+    dd if="$T_DIR/cut-base" of="$CUT_REPLAY" bs=1M conv=fsync status=none || return
     last=$(cut_points | tail -n 1)
     for cut in $(cut_points); do
         replay-log replay "$CUT_LOG" "$CUT_REPLAY" "$from" "$cut" || return
-        from=$cut
+        from=${cut%.5}
         [ "$cut" != "$last" ] || stage=last
         for changes in $(cut_changes "$cut"); do
             points=$((points + 1))
             cut_look "$changes" "$@" $stage >"$T_DIR/cut-said" 2>&1 && continue
-            echo "after $(replay-log list "$CUT_LOG" | sed -n "${cut}p"), the store changed $changes times:"
+            echo "after $cut entries ($(replay-log list "$CUT_LOG" | awk -v n="$from" '$1 == n')), the store changed $changes times:"
             cat "$T_DIR/cut-said"
         done
     done

@@ -142,14 +142,14 @@ static void write_at(int fd, const char *data, size_t len, uint64_t at)
 }
 
 /* Block by block. What was discarded reads as zeros, as from most disks. */
-static void replay_entry(const struct log *log, const struct entry *entry, uint64_t data,
-			 int device)
+static void replay_blocks(const struct log *log, const struct entry *entry, uint64_t data,
+			  uint64_t blocks, int device)
 {
 	char *block = calloc(1, log->block_size);
 
 	if (!block)
 		err(1, NULL);
-	for (uint64_t i = 0; i < entry->blocks; i++) {
+	for (uint64_t i = 0; i < blocks; i++) {
 		if (!(entry->flags & DISCARD))
 			read_at(log, block, log->block_size, data + i * log->block_size);
 		write_at(device, block, log->block_size, (entry->block + i) * log->block_size);
@@ -157,34 +157,44 @@ static void replay_entry(const struct log *log, const struct entry *entry, uint6
 	free(block);
 }
 
-static void replay(struct log *log, const char *path, uint64_t from, uint64_t to)
+/* How far the log is played back. */
+struct stop {
+	uint64_t entries;
+	bool torn; /* and the first half of the next one */
+};
+
+static void replay(struct log *log, const char *path, uint64_t from, struct stop to)
 {
 	int device = open(path, O_WRONLY | O_CLOEXEC);
+	uint64_t end = to.entries + (to.torn ? 1 : 0);
 
 	if (device < 0)
 		err(1, "%s", path);
-	if (to > log->entries)
+	if (end > log->entries)
 		errx(1, "the log has %" PRIu64 " entries", log->entries);
-	for (uint64_t i = 1; i <= to; i++) {
+	for (uint64_t i = 1; i <= end; i++) {
 		uint64_t data;
 		struct entry entry = next_entry(log, &data);
 
 		if (i > from)
-			replay_entry(log, &entry, data, device);
+			replay_blocks(log, &entry, data,
+				      i > to.entries ? entry.blocks / 2 : entry.blocks, device);
 	}
 	if (fsync(device) < 0 && errno != EINVAL)
 		err(1, "%s", path);
 	close(device);
 }
 
-static uint64_t parse(const char *text)
+/* "12", or "12.5" for half an entry more. */
+static struct stop parse(const char *text)
 {
 	char *end;
-	uint64_t number = strtoull(text, &end, 10);
+	struct stop stop = { .entries = strtoull(text, &end, 10) };
 
-	if (end == text || *end)
-		errx(1, "not a number: %s", text);
-	return number;
+	stop.torn = strcmp(end, ".5") == 0;
+	if (end == text || (*end && !stop.torn))
+		errx(1, "not a number of entries: %s", text);
+	return stop;
 }
 
 int main(int argc, char **argv)
@@ -195,10 +205,10 @@ int main(int argc, char **argv)
 	      (argc == 6 && !strcmp(argv[1], "replay"))))
 		errx(1, "usage: replay-log list LOG | cuts LOG | replay LOG DEVICE FROM TO\n"
 			"replay: the device has the first FROM entries, and is to have the first "
-			"TO");
+			"TO; with \".5\", the first half of the next one, too");
 	log = open_log(argv[2]);
 	if (argc == 6)
-		replay(&log, argv[3], parse(argv[4]), parse(argv[5]));
+		replay(&log, argv[3], parse(argv[4]).entries, parse(argv[5]));
 	else if (!strcmp(argv[1], "cuts"))
 		list_cuts(&log);
 	else

@@ -119,6 +119,14 @@ TEST(one_that_is_at_work_is_waited_for)
 	end(&other);
 }
 
+TEST(one_that_works_without_an_end_is_given_up_in_the_end)
+{
+	struct other other = start(work_on);
+
+	assert_int_equal(px_await(other.from, other.pid, 10), -ETIMEDOUT);
+	end(&other);
+}
+
 TEST(one_that_ends_without_a_word_is_not_waited_for)
 {
 	struct other other = start(say_nothing);
@@ -143,6 +151,7 @@ int main(void)
 		cmocka_unit_test(one_that_works_is_told_from_one_that_waits),
 		cmocka_unit_test(one_that_waits_is_given_up),
 		cmocka_unit_test(one_that_is_at_work_is_waited_for),
+		cmocka_unit_test(one_that_works_without_an_end_is_given_up_in_the_end),
 		cmocka_unit_test(one_that_ends_without_a_word_is_not_waited_for),
 		cmocka_unit_test(that_nothing_can_be_waited_for_is_an_error),
 	};

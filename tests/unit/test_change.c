@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cjson/cJSON.h>
@@ -84,13 +85,14 @@ WRAP(px_header_finish, (const char *json, size_t len, char **ret_json), (json, l
 WRAP(px_luks2_read, (int fd, struct px_luks2 *ret_header, char **ret_json),
      (fd, ret_header, ret_json))
 
-/* libcryptsetup's switch goes one way, and this is one process. */
+/* libcryptsetup's switch goes one way, and this is one process; its children have the real one. */
+static bool is_child;
+
+int __real_crypt_metadata_locking(struct crypt_device *cd, int enable);
 int __wrap_crypt_metadata_locking(struct crypt_device *cd, int enable);
 int __wrap_crypt_metadata_locking(struct crypt_device *cd, int enable)
 {
-	(void)cd;
-	(void)enable;
-	return 0;
+	return is_child ? __real_crypt_metadata_locking(cd, enable) : 0;
 }
 
 /* Whether F_OFD_SETLK fails, and how. */
@@ -587,6 +589,53 @@ static void write_end(void)
 	assert_false(px_luks_lacks_end(luks));
 }
 
+#define HEADER (2 * 16384)
+
+static void read_header(int fd, uint8_t header[HEADER])
+{
+	assert_int_equal(pread(fd, header, HEADER, 0), HEADER);
+}
+
+typedef enum px_status load_function(const char *device, struct px_luks **ret_luks);
+
+/* Whether a process that loads the volume writes to it when the second copy of its header is torn.
+ */
+static bool mends(load_function *load_it)
+{
+	static uint8_t before[HEADER], after[HEADER];
+	int fd = open(image, O_RDWR | O_CLOEXEC), status;
+	pid_t child;
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, "\0\0\0", 3, HEADER / 2 + LUKS2_AT_SUM), 3);
+	read_header(fd, before);
+	child = fork();
+	if (child == 0) {
+		is_child = true;
+		_exit((int)load_it(image, &luks));
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	read_header(fd, after);
+	close(fd);
+	return memcmp(before, after, HEADER) != 0;
+}
+
+/* For that, libcryptsetup would have to lock the volume, and wait for whoever writes it. */
+TEST(who_reads_a_volume_that_is_written_anew_leaves_its_torn_header_alone)
+{
+	announce();
+	assert_true(run(1));
+	px_luks_free(&luks);
+	assert_false(mends(px_luks_load));
+	assert_true(mends(px_luks_load_to_open));
+	assert_true(mends(px_luks_load_to_change));
+	assert_false(run(1000000));
+	px_luks_free(&luks);
+	assert_false(mends(px_luks_load_to_open));
+	luks = load();
+}
+
 TEST(the_end_of_a_reencryption_that_is_missing_is_made_up_for)
 {
 	struct stat before, after;
@@ -773,6 +822,9 @@ int main(void)
 			the_volume_key_changes_and_the_seal_holds_all_the_way, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			the_end_of_a_reencryption_that_is_missing_is_made_up_for, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			who_reads_a_volume_that_is_written_anew_leaves_its_torn_header_alone, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(an_end_that_cannot_be_made_up_for_is_said, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(what_is_not_at_its_end_is_not_finished, setup,

@@ -84,6 +84,14 @@ static void pass_on(void *arg, int in, int to)
 		say(to, number);
 }
 
+static void read_random(void *arg, int in, int to)
+{
+	char bytes[64];
+
+	(void)in;
+	say(to, (int)read(*(const int *)arg, bytes, sizeof(bytes)));
+}
+
 static void hang(void *arg, int in, int to)
 {
 	(void)arg;
@@ -140,6 +148,26 @@ TEST(it_has_no_descriptor_but_the_standard_ones_and_its_own)
 	close(low);
 	close(in);
 	close(high);
+}
+
+/* Or a library that opened it before would read what comes to have its number. */
+TEST(it_keeps_the_random_devices)
+{
+	static const char *const devices[] = { "/dev/random", "/dev/urandom" };
+	struct px_worker worker = PX_WORKER_NONE;
+	int other = open("/dev/zero", O_RDONLY), fd;
+
+	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
+		fd = open(devices[i], O_RDONLY);
+		assert_int_equal(px_worker_start(read_random, &fd, -1, &worker), 0);
+		assert_int_equal(hear(&worker), 64);
+		px_worker_end(&worker);
+		close(fd);
+	}
+	assert_int_equal(px_worker_start(read_random, &other, -1, &worker), 0);
+	assert_int_equal(hear(&worker), -1);
+	px_worker_end(&worker);
+	close(other);
 }
 
 static void hang_quietly(void *arg, int in, int to)
@@ -237,6 +265,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_function_runs_in_a_process_of_its_own),
 		cmocka_unit_test(it_has_no_descriptor_but_the_standard_ones_and_its_own),
+		cmocka_unit_test(it_keeps_the_random_devices),
 		cmocka_unit_test(it_does_not_keep_our_output_open),
 		cmocka_unit_test(what_it_is_to_read_stays_the_callers),
 		cmocka_unit_test(one_that_hangs_is_killed),

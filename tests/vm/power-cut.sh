@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 # Power cuts. A command runs on a disk whose writes the kernel's dm-log-writes logs; then the log is
 # played back to every point at which the disk was sure of something (each flush, FUA and mark), and
-# each of these disks is looked at. Runs inside scripts/vm, with four disks.
+# each of these disks is looked at. Runs inside scripts/vm, with two disks.
 set -u
 here=$(dirname "$0")
 T_DIR=$(mktemp -d)

@@ -81,6 +81,9 @@ wait $waiting
 # The guard as a service, with the rights that its unit leaves it: a secret is deleted, and put back.
 secret=volumes/$(cryptsetup luksUUID $A)/1
 suspended() { grep -q "$1" /sys/block/dm-*/dm/suspended; }
+# It suspends nothing that it has not seen granted.
+granted() { requests main "^GET /secrets/.*/$secret 200\$"; }
+granted_again() { [ "$(granted)" -gt "$asked" ]; }
 guard_said() { journalctl -q -u pxenc-guard | grep -qE -- "$1"; }
 check_equal 'pxenc-guard is there, and off' "$(systemctl is-enabled pxenc-guard)" disabled
 install -d /etc/systemd/system/pxenc-guard.service.d
@@ -88,8 +91,10 @@ printf '[Service]\nExecStart=\nExecStart=/usr/sbin/pxenc guard --interval 2\n' >
 systemctl daemon-reload
 mount /mnt/a
 pxenc secrets get "$secret" >"$T_DIR/key"
+asked=$(granted)
 systemctl start pxenc-guard
 check 'started, it says so in the journal' wait_for 60 guard_said 'every 2 s'
+check 'and asks for the secret' wait_for 60 granted_again
 pxenc secrets delete "$secret" --force
 check 'it suspends the volume whose secret is deleted' wait_for 90 suspended 1
 check 'and says so' wait_for 60 guard_said 'is suspended: the store has its secret .* no more'
