@@ -3,10 +3,11 @@
 #define PXENC_CLOSE_OTHERS_H
 
 /*
- * In a child: closes what lies above standard error, but for a, b (-1: none) and the kernel's
- * random devices. libcryptsetup opens those once and for all processes to come, and would take its
- * random bytes from whatever file had their numbers next. -errno: not all are closed.
+ * In a child: closes what lies above standard error, but for a, b (-1: none), and for what
+ * libcryptsetup and libdevmapper open once and for all processes to come: the kernel's random
+ * devices and /dev/mapper/control. They would take the random bytes of a salt from whatever file
+ * had the number next.
  */
-int px_close_others(int a, int b);
+void px_close_others(int a, int b);
 
 #endif

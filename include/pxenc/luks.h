@@ -24,10 +24,10 @@ struct px_luks;
 enum px_status px_luks_load(const char *device, struct px_luks **ret_luks) PX_MUST_CHECK;
 
 /*
- * The same, for a process that goes on to open the volume. When its data is being written anew, and
- * the process has not called px_luks_load, which switches libcryptsetup's locks off for good, it is
- * loaded under them: so one who is at that is told from one who was killed, and a copy of the
- * header that is torn is mended from the other one.
+ * The same, for a process that goes on to open the volume. When its data is being written anew, it
+ * is loaded under libcryptsetup's locks: so one who is at that is told from one who was killed, and
+ * a copy of the header that is torn is mended from the other one. Otherwise, as by px_luks_load,
+ * the locks are switched off, for all of the process's life.
  */
 enum px_status px_luks_load_to_open(const char *device, struct px_luks **ret_luks) PX_MUST_CHECK;
 

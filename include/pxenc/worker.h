@@ -10,9 +10,10 @@
 /*
  * A function in a process of its own: for a disk that may hang, so that it can be killed, and for
  * libraries that keep process globals. It is a copy of this process, except that secrets are wiped
- * (secret.h) and that it has no descriptor of ours but standard error: 0 and 1 are /dev/null, since
- * whoever reads our output would wait for a process that a dead disk holds. When its parent dies it
- * gets SIGTERM, which lets it finish what must not be left half way (signals.h).
+ * (secret.h) and that it has none of our descriptors but standard error and those of
+ * close-others.h: 0 and 1 are /dev/null, since whoever reads our output would wait for a process
+ * that a dead disk holds. When its parent dies it gets SIGTERM, which lets it finish what must not
+ * be left half way (signals.h).
  */
 struct px_worker {
 	pid_t pid; /* 0: none */

@@ -35,7 +35,7 @@ static int reap(pid_t pid)
 static void let_go(void)
 {
 	(void)px_quieten(STDIN_FILENO, STDERR_FILENO);
-	(void)px_close_others(-1, -1);
+	px_close_others(-1, -1);
 }
 
 int px_apart(int (*work)(const void *arg), const void *arg, int64_t patience)

@@ -14,8 +14,9 @@ static void __attribute__((noreturn))
 run(void (*work)(void *arg, int in, int to), void *arg, int in, int to, pid_t parent)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent ||
-	    px_quieten(STDIN_FILENO, STDOUT_FILENO) < 0 || px_close_others(in, to) < 0)
+	    px_quieten(STDIN_FILENO, STDOUT_FILENO) < 0)
 		_exit(EXIT_FAILURE);
+	px_close_others(in, to);
 	work(arg, in, to);
 	_exit(EXIT_SUCCESS);
 }

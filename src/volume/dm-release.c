@@ -88,17 +88,14 @@ static int release(const char *name, void *unused)
 	return r;
 }
 
-/* These two are run in a child, where libdevmapper has lost its descriptor. */
 static int release_quietly(const void *name)
 {
-	dm_lib_release();
 	return px_dm_quietly(release, name, NULL);
 }
 
 /* The table that never came to be used: the next one to resume the mapping must not get it. */
 static int forget_quietly(const void *name)
 {
-	dm_lib_release();
 	return px_dm_forget(name);
 }
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later WITH cryptsetup-OpenSSL-exception
 # shellcheck shell=bash
 #
-# Power cuts, with the kernel's dm-log-writes and tests/replay-log. To be sourced behind
+# Power cuts, with the kernel's dm-log-writes and tests/tools/replay-log.c. To be sourced behind
 # tests/lib.sh, inside scripts/vm with two disks of one size, by a test that starts the stand-in
 # "main" with --hook "$CUT_HOOK" and calls:
 #
@@ -102,7 +102,7 @@ cut_all() {
         for changes in $(cut_changes "$cut"); do
             points=$((points + 1))
             cut_look "$changes" "$@" $stage >"$T_DIR/cut-said" 2>&1 && continue
-            echo "after $cut entries ($(replay-log list "$CUT_LOG" | awk -v n="$from" '$1 == n')), the store changed $changes times:"
+            echo "after $cut entries ($(replay-log list "$CUT_LOG" | awk -v n="$cut" '$1 >= n { print; exit }')), the store changed $changes times:"
             cat "$T_DIR/cut-said"
         done
     done

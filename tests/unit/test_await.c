@@ -122,8 +122,10 @@ TEST(one_that_is_at_work_is_waited_for)
 TEST(one_that_works_without_an_end_is_given_up_in_the_end)
 {
 	struct other other = start(work_on);
+	int64_t began = px_now_ms();
 
 	assert_int_equal(px_await(other.from, other.pid, 10), -ETIMEDOUT);
+	assert_true(px_now_ms() - began >= 500);
 	end(&other);
 }
 

@@ -150,8 +150,8 @@ TEST(it_has_no_descriptor_but_the_standard_ones_and_its_own)
 	close(high);
 }
 
-/* Or a library that opened it before would read what comes to have its number. */
-TEST(it_keeps_the_random_devices)
+/* Or a library that opened them before would read what comes to have their numbers. */
+TEST(it_keeps_what_libraries_open_for_good)
 {
 	static const char *const devices[] = { "/dev/random", "/dev/urandom" };
 	struct px_worker worker = PX_WORKER_NONE;
@@ -265,7 +265,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_function_runs_in_a_process_of_its_own),
 		cmocka_unit_test(it_has_no_descriptor_but_the_standard_ones_and_its_own),
-		cmocka_unit_test(it_keeps_the_random_devices),
+		cmocka_unit_test(it_keeps_what_libraries_open_for_good),
 		cmocka_unit_test(it_does_not_keep_our_output_open),
 		cmocka_unit_test(what_it_is_to_read_stays_the_callers),
 		cmocka_unit_test(one_that_hangs_is_killed),

@@ -350,7 +350,7 @@ tests_unit_test_dm_release_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
 	-Wl,--wrap=dm_task_deferred_remove -Wl,--wrap=dm_task_add_target -Wl,--wrap=dm_task_run \
 	-Wl,--wrap=dm_task_get_errno -Wl,--wrap=dm_task_get_info \
 	-Wl,--wrap=dm_get_next_target -Wl,--wrap=dm_task_destroy \
-	-Wl,--wrap=dm_task_update_nodes -Wl,--wrap=dm_lib_release
+	-Wl,--wrap=dm_task_update_nodes
 tests_unit_test_dm_release_LDADD = libpxvolume.a libpxcore.a $(VOLUME_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_dm_stack_SOURCES = tests/unit/test_dm_stack.c $(unit_support)
