@@ -134,9 +134,22 @@ enum px_status px_all_want(struct px_all *all, struct px_volume *volume, size_t 
 /* Milliseconds until px_all_fetch may do more by the clock alone; -1: never. */
 int px_all_fetch_wait(const struct px_all *all);
 
-/* open-all.c: failures of this process and its children are texts that belong to a volume. */
+/* open-all-volume.c: failures of this process and its children are texts that belong to a volume.
+ */
 extern char px_all_said[PX_SAID_MAX];
 void px_all_listen(void);
+
+/* All processes of volumes, those that wait for dead disks included. */
+#define PX_WORKERS_MAX 128
+
+/* For all volumes that can have a process now, or whose secret has come. */
+void px_all_start_looks(struct px_all *all);
+void px_all_hand_out_secrets(struct px_all *all);
+void px_all_start_unlocks(struct px_all *all);
+/* Takes the report that a volume's process has. */
+void px_all_hear(struct px_all *all, struct px_volume *volume);
+/* What the clock alone decides for such a process. now: px_now_ms. */
+void px_all_check_time(struct px_all *all, struct px_volume *volume, int64_t now);
 
 /* open-all-show.c */
 void px_all_show_progress(struct px_all *all);
