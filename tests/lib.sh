@@ -122,6 +122,20 @@ dcosd_control() {
 # requests NAME PATTERN: how many lines of the server's log match.
 requests() { grep -cE -- "$2" "$T_DIR/$1.log" || true; }
 
+# watch_requests NAME PATTERN: prints the second in which each further one comes, until it is killed.
+watch_requests() {
+    local seen count
+    seen=$(requests "$1" "$2")
+    while :; do
+        count=$(requests "$1" "$2")
+        for (( ; seen < count; seen++)); do echo $SECONDS; done
+        sleep 0.5
+    done
+}
+
+# closer_than SECONDS FILE: neighbours among those times that are.
+closer_than() { awk -v least="$1" 'NR > 1 && $1 - last < least { print last, $1 } { last = $1 }' "$2"; }
+
 # types COMMAND [PROMPT TEXT]…: the command on a terminal of its own, where each text is typed once its
 # prompt is there. What the terminal shows is in $T_DIR/terminal.
 types() {

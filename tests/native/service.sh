@@ -90,7 +90,8 @@ mended() {
 }
 eight_ask() { [ "$(fetchers "${pids[@]}")" = 8 ]; }
 
-logins() { requests main 'POST /acs/api/v1/auth/login'; }
+LOGIN='POST /acs/api/v1/auth/login'
+logins() { requests main "$LOGIN"; }
 gets() { requests main '^GET .* 200$'; }
 
 # opens NUMBER: as many at once, while nobody is logged in.
@@ -108,16 +109,20 @@ opens() {
 
 # refused NUMBER: as many at once, with a wrong password.
 refused() {
-    local before count
+    local before count watching
     configure wrong
     rm -rf "$RUN_DIR"
     before=$(logins)
     SECONDS=0
+    watch_requests main "$LOGIN" >"$T_DIR/times" &
+    watching=$!
     open_all "$1"
+    kill $watching
     check_equal "$1 with a wrong password: none opens, each with status 7" "$statuses" "$1 7"
     count=$(($(logins) - before))
     check 'and one login reaches the server, or one in 30 seconds' \
         test $count -ge 1 -a $count -le $((1 + SECONDS / 30))
+    check_equal 'no two of them within 30 seconds' "$(closer_than 29 "$T_DIR/times")" ''
     check_equal 'nothing is left running, either' "$(processes)" 0
 }
 

@@ -168,6 +168,15 @@ sweep_reached() {
     return 1
 }
 
+# Whether some process died of it.
+sweep_killed() {
+    local trace
+    for trace in "$SWEEP_DIR"/trace.*; do
+        ! tail_is "$trace" '+++ killed by SIGKILL' || return 0
+    done
+    return 1
+}
+
 # What must hold at one point, and after it. Prints what does not.
 sweep_point() {
     local check=$1 finish=$2 stage=killed
@@ -200,6 +209,7 @@ sweep_call() {
         sweep_restore || return
         sweep_trace "$process" -e "trace=$call" -e "inject=$call:signal=KILL:when=$n" -- "$@"
         sweep_reached $n || break
+        sweep_killed || echo "$process came to $call $n and lives" >>"$SWEEP_DIR/failures"
         sweep_point "$check" "$finish" >"$SWEEP_DIR/point" 2>&1 || sweep_failed "$process killed at $call $n"
     done
     # n is the first that was not reached. The last that is sent says farewell, if there is time.

@@ -347,7 +347,6 @@ third_boot() {
     # What is needed may hold up a boot without a store: this time nothing is.
     sed -i '/mnt\/a/d' /etc/fstab
     [ ! -e /etc/crypttab ] || sed -i 's/_netdev$/_netdev,nofail/' /etc/crypttab
-    T_TIMEOUT=45 configure
     reboot_now
 }
 

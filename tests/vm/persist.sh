@@ -86,9 +86,9 @@ another_host_key() {
     rm -f /var/lib/systemd/credential.secret
     systemd-creds setup 2>/dev/null
     without_session
-    fails_with 'with another host key: status 7, with what to do' 7 "$LOGIN.*cannot be decrypted.*login --persist" \
+    fails_with 'with another host key: status 7, with what to do' 7 "$LOGIN.*cannot be decrypted: .*host key.*login --persist" \
         pxenc secrets get key
-    check_match 'mount says the same' "$(mount /mnt/a 2>&1)" "$LOGIN.*cannot be decrypted.*login --persist"
+    check_match 'mount says the same' "$(mount /mnt/a 2>&1)" "$LOGIN.*cannot be decrypted: .*host key.*login --persist"
     check 'login --persist' login --persist
     without_session
     check 'mends it' pxenc open $DISK --test

@@ -82,7 +82,7 @@ opened() {
 
 # With a wrong password they are tried again and again: by the units, not by the store.
 refused() {
-    local before units=() start=$SECONDS count i
+    local before units=() start=$SECONDS count watching i
     for ((i = 1; i <= REFUSED; i++)); do
         pxenc close "${DISKS[0]}$i"
         units+=("pxenc@dev-vdb$i.service")
@@ -92,11 +92,15 @@ refused() {
     echo wrong >/etc/pxenc/password
     rm -rf /run/pxenc
     before=$(logins) start=$SECONDS
+    watch_requests main /auth/login >"$T_DIR/times" &
+    watching=$!
     systemctl start --no-block "${units[@]}"
     check 'with a wrong password each is tried more than once' wait_for 600 tried_again "${units[@]}"
     count=$(($(logins) - before))
+    kill $watching
     echo "figure: $REFUSED services with a wrong password: $count logins in $((SECONDS - start)) s"
     check 'of which at most one in 30 seconds reaches the server' test $count -ge 1 -a $count -le $((1 + (SECONDS - start) / 30))
+    check_equal 'and no two of them within 30 seconds' "$(closer_than 28 "$T_DIR/times")" ''
     echo p >/etc/pxenc/password
     check 'with the right one all open by themselves' wait_for 600 all_active
 }
