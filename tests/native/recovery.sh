@@ -202,6 +202,12 @@ generations() {
         "$(put header <(sed 's/^generation .*/generation 99/' "$manifest"); pxenc header backup "$IMAGE" 2>&1)" \
         'was newer \(generation 99\)'
     check 'and a clean one is there' pxenc header restore "$IMAGE" --force
+
+    check 'rotate, which deletes the older key' pxenc rotate "$IMAGE"
+    zero
+    put header "$manifest"
+    put header-a-1 "$part" || pxenc secrets create "volumes/$UUID/header-a-1" --value-file "$part"
+    refused 'an older backup where the header is lost: its key is gone' 9 "volumes/$UUID/1'"
 }
 
 # Five keyslots are more than two secrets hold.
