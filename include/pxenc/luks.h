@@ -36,9 +36,9 @@ enum px_status px_luks_load_to_change(const char *device, struct px_luks **ret_l
 
 /*
  * The same for a rotation, which alone may be given a volume whose reencryption was killed when all
- * but the end of its header was written: that end is made up for in memory, as the former two do,
- * too. px_luks_write_end writes it to the device, once the seal was verified; then the volume is to
- * be loaded anew. px_luks_load_to_change refuses such a volume: PX_BUSY.
+ * but the end of its header was written: that end is made up for in memory, as by px_luks_load
+ * and px_luks_load_to_open. px_luks_write_end writes it to the device, once the seal was verified;
+ * then the volume is to be loaded anew. px_luks_load_to_change refuses such a volume: PX_BUSY.
  */
 enum px_status px_luks_load_to_rotate(const char *device, struct px_luks **ret_luks) PX_MUST_CHECK;
 bool px_luks_lacks_end(const struct px_luks *luks);

@@ -134,8 +134,9 @@ enum px_status px_all_want(struct px_all *all, struct px_volume *volume, size_t 
 /* Milliseconds until px_all_fetch may do more by the clock alone; -1: never. */
 int px_all_fetch_wait(const struct px_all *all);
 
-/* open-all-volume.c: failures of this process and its children are texts that belong to a volume.
- */
+/* open-all-volume.c */
+
+/* Failures of this process and its children are texts that belong to a volume. */
 extern char px_all_said[PX_SAID_MAX];
 void px_all_listen(void);
 

@@ -19,8 +19,9 @@
 # strace counts "when=N" for each system call name and process, so there is one sweep for each name
 # and each of pxenc and pxenc-fetch. The kill comes before the call is made; what the last call of
 # a sweep did is seen where the next call of another name is killed. A sweep ends at the first N at
-# which nobody is killed any more, and fails if that is not the count of a run that was let be. More,
-# or one fewer, are fine for sendto alone: how often the network is written to depends on the moment.
+# which nobody is killed any more, and fails if that is not the count of a run that was let be, or
+# if a process came to its Nth call and lived. More, or one fewer, are fine for sendto alone: how
+# often the network is written to depends on the moment.
 #
 # Neither process is dumpable, but strace starts them, so this needs no root.
 

@@ -9,9 +9,9 @@
 #
 # COMMAND works on /dev/mapper/cut, which holds what lies on $CUT_BASE, and leaves nothing open
 # there. Then, for every flush, FUA and mark in the log, and half way between two of them (in the
-# midst of a write), the disk as it was up to there is $CUT_DISK, the store has the secrets that it had then, and "CHECK… cut"
-# is run (for the last one "CHECK… last"). It may write to the disk and to the store: the next cut
-# does not see it. It fails by its status, and what it prints is shown.
+# midst of a write), the disk as it was up to there is $CUT_DISK, the store has the secrets that it
+# had then, and "CHECK… cut" is run (for the last one "CHECK… last"). It may write to the disk and
+# to the store: the next cut does not see it. It fails by its status, and what it prints is shown.
 #
 # A store's secrets change while the disk is written, so the stand-in's hook puts a mark into the
 # log before each change, and keeps the secrets as they are before it.

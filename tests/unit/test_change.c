@@ -598,8 +598,7 @@ static void read_header(int fd, uint8_t header[HEADER])
 
 typedef enum px_status load_function(const char *device, struct px_luks **ret_luks);
 
-/* Whether a process that loads the volume writes to it when the second copy of its header is torn.
- */
+/* Whether a process that loads the volume writes to it when its second header copy is torn. */
 static bool mends(load_function *load_it)
 {
 	static uint8_t before[HEADER], after[HEADER];

@@ -167,7 +167,8 @@ tests_unit_test_slots_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_worker_SOURCES = tests/unit/test_worker.c $(unit_support)
 tests_unit_test_worker_CPPFLAGS = $(unit_cppflags)
 tests_unit_test_worker_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps) \
-	-Wl,--wrap=fork -Wl,--wrap=__gcov_fork -Wl,--wrap=pipe2 -Wl,--wrap=waitpid
+	-Wl,--wrap=fork -Wl,--wrap=__gcov_fork -Wl,--wrap=pipe2 -Wl,--wrap=waitpid \
+	-Wl,--wrap=fstat
 tests_unit_test_worker_LDADD = libpxcore.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_config_SOURCES = tests/unit/test_config.c $(unit_support)

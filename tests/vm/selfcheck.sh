@@ -160,7 +160,7 @@ say_all='print map { "<$_>" } @ARGV; print map { chr } 0..255 for 1..400; print 
 say_both='$| = 1; for (1..200) { print "$_ out\n"; warn "$_ err\n" } sleep 4; print "last\n"'
 
 check_output() {
-    local arguments=('two words' '' $'new\nline' "it's") first='' last=''
+    local arguments=('two words' '' $'new\nline' "it's") first='' last='' line
     run -- perl -e "$say_all" -- "${arguments[@]}"
     check 'output: the exit status passes through' equal "$status" 7
     check 'output: arguments and bytes arrive as they are, and nothing else' \
